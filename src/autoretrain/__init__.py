@@ -1,0 +1,1 @@
+"""AutoRetrain keeps a spam classifier fresh and safe without anyone watching."""

@@ -1,0 +1,23 @@
+"""How the frozen records of `domain` become JSON and come back: one codec for ledger, store and status files."""
+
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+@cache
+def _adapter(record_type: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(record_type)
+
+
+def dump_record(record: object) -> Any:
+    """Return `record` as plain JSON values with snake_case keys; times are RFC 3339 in UTC."""
+    return _adapter(type(record)).dump_python(record, mode="json")
+
+
+def load_record(record_type: type[T], data: Any) -> T:
+    """Return the record that `dump_record` wrote. Raises pydantic.ValidationError where the shape does not fit."""
+    return cast("T", _adapter(record_type).validate_python(data))

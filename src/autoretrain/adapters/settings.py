@@ -1,0 +1,37 @@
+"""Which settings this machine gives: environment variables `AUTORETRAIN_*`, parsed once, all errors at once."""
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Each field is an environment variable of the same name in capitals with the prefix `AUTORETRAIN_`."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTORETRAIN_", extra="ignore", frozen=True)
+
+    spec: Path = Field(Path("examples/sms-spam.yaml"), description="SpamModel document that the commands read.")
+    state_dir: Path = Field(Path(".autoretrain"), description="Directory of this machine's state.")
+    data: Path | None = Field(None, description="Local file of labelled messages to use instead of spec.data.")
+    model: str = Field("default.sms-spam", description="`<namespace>.<name>` of the model that serving serves.")
+    store_url: str = Field("", description="SQLAlchemy address of the store; empty: SQLite in the state directory.")
+    mlflow_tracking_uri: str = Field(
+        "sqlite:///mlflow.db",
+        validation_alias=AliasChoices("AUTORETRAIN_MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
+        description="MLflow tracking and registry address; MLFLOW_TRACKING_URI is read as well.",
+    )
+    host: str = Field("127.0.0.1", description="Address that local services listen on.")
+    serving_port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP API.")
+    mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the local MLflow server.")
+    dashboard_port: int = Field(8501, ge=1, le=65535, description="Port of the dashboard.")
+    monitor_port: int = Field(8002, ge=1, le=65535, description="Port of the monitor's own /metrics.")
+    audit_rate: float = Field(0.01, ge=0, le=1, description="Share of predictions drawn for labelling.")
+    api_keys_file: Path | None = Field(
+        None, description="File of `source: key` lines; empty: no keys, feedback is anonymous."
+    )
+    drift_threshold: float = Field(0.15, gt=0, lt=1, description="Score above which /drift/calculate says triggered.")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+
+    def resolved_store_url(self) -> str:
+        return self.store_url or f"sqlite:///{(self.state_dir / 'store.db').as_posix()}"

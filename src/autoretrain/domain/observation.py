@@ -1,0 +1,107 @@
+"""Everything one pass knows: gathered by a shell, read by the decision core, recorded for replay."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from autoretrain.domain.drift import DriftReport
+from autoretrain.domain.metrics import Estimate
+from autoretrain.domain.spec import SpamModel
+from autoretrain.domain.status import Status
+from autoretrain.domain.training import RunObservation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelWindow:
+    """One disjoint window of matured audit labels, weighted by inverse inclusion probability."""
+
+    labels: int
+    accuracy: Estimate
+    spam_recall: Estimate
+    f1: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """Live quality of `model_version` from audit labels only, by the time of the prediction.
+
+    `overall` covers all of them in the window of `maxAgeSeconds`; `windows` are disjoint, newest last. `matured_ratio` is the share of
+    audited predictions in the window whose label has arrived.
+    """
+
+    model_version: str
+    labels: int
+    overall: LabelWindow | None
+    windows: tuple[LabelWindow, ...]
+    precision: Estimate | None
+    matured_ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSupply:
+    """Trusted labels that arrived after the last run's cut-off. `highest_sequence` freezes the next run's rows."""
+
+    new_labels: int
+    new_spam_labels: int
+    highest_sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardEvidence:
+    """What the champion did since its promotion. None means: could not be measured.
+
+    Shares and ratios in [0, 1]; `spam_share` and `disagreement` carry their interval at `messages`. `score_shift` is
+    the total variation distance of the live score histogram from the expected one, less the distance that sampling
+    alone explains. `golden_ham_flagged` is the share of a held-out ham set flagged as spam by the live server, and
+    `golden_ham_expected` by the same artefact when it was trained. `latency_ratio` is p95 now over p95 of `previous`.
+    """
+
+    model_version: str
+    messages: int
+    spam_share: Estimate | None = None
+    score_shift: float | None = None
+    disagreement: Estimate | None = None
+    golden_ham_flagged: float | None = None
+    golden_ham_expected: float | None = None
+    error_ratio: float | None = None
+    latency_ratio: float | None = None
+    audit: LabelWindow | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What serving itself says it serves. `ready` is false while any replica serves something else."""
+
+    version: str | None
+    digest: str | None
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryVersion:
+    """One registered version, for adoption after status was lost. `alias` is champion, candidate, previous or ''."""
+
+    version: str
+    digest: str
+    alias: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """`now` is UTC. A field that is None could not be read, and no decision may rest on it.
+
+    `drift` holds the complete windows of the champion's version, oldest first, at most the last `consecutiveBreaches`
+    and never fewer where they exist; `pending_messages` counts the incomplete window after them.
+    """
+
+    now: datetime
+    model: SpamModel
+    status: Status
+    served: Served | None
+    drift: tuple[DriftReport, ...] | None
+    pending_messages: int
+    performance: Performance | None
+    supply: LabelSupply | None
+    run: RunObservation | None
+    guard: GuardEvidence | None
+    registry: tuple[RegistryVersion, ...] | None

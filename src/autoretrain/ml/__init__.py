@@ -1,0 +1,1 @@
+"""Numerics: text, models, evaluation, drift. No files, no network, no clock."""
