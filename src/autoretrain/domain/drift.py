@@ -25,8 +25,8 @@ class DriftReport:
     """One window against the champion's reference sets; `score` is the smallest over them.
 
     `prior_shift` is true when the spam share moved and nothing within the predicted classes did. `new_spam_patterns`
-    are terms, never messages. `regime` names the reference set that fits best. `accumulated` is the score of the small changes
-    added up over this and earlier windows; `score` already contains it.
+    are terms, never messages. `regime` names the reference set that fits best. `accumulated` is the score of the small
+    changes added up over this and earlier windows; `score` already contains it.
     """
 
     window_id: str

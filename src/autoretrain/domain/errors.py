@@ -53,3 +53,7 @@ class UnknownPrediction(AutoRetrainError):  # noqa: N818 - as above
     def __init__(self, prediction_id: str) -> None:
         self.prediction_id = prediction_id
         super().__init__(f"prediction {prediction_id} is not in the store; send the message with its label instead")
+
+
+class StoreUnavailable(AutoRetrainError):  # noqa: N818 - as above
+    """The message store can't be reached, is locked, full, or has no fitting schema. Nothing was half-written."""

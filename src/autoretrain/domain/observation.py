@@ -24,8 +24,8 @@ class LabelWindow:
 class Performance:
     """Live quality of `model_version` from audit labels only, by the time of the prediction.
 
-    `overall` covers all of them in the window of `maxAgeSeconds`; `windows` are disjoint, newest last. `matured_ratio` is the share of
-    audited predictions in the window whose label has arrived.
+    `overall` covers all of them; `windows` are disjoint, newest last. `matured_ratio` is the share of audited
+    predictions whose label has arrived.
     """
 
     model_version: str
@@ -53,6 +53,8 @@ class GuardEvidence:
     the total variation distance of the live score histogram from the expected one, less the distance that sampling
     alone explains. `golden_ham_flagged` is the share of a held-out ham set flagged as spam by the live server, and
     `golden_ham_expected` by the same artefact when it was trained. `latency_ratio` is p95 now over p95 of `previous`.
+    `requests` counts the requests behind `error_ratio` and `latency_ratio`, failed ones too; None: as many as
+    `messages`.
     """
 
     model_version: str
@@ -64,6 +66,7 @@ class GuardEvidence:
     golden_ham_expected: float | None = None
     error_ratio: float | None = None
     latency_ratio: float | None = None
+    requests: int | None = None
     audit: LabelWindow | None = None
 
 
@@ -91,7 +94,9 @@ class Observation:
     """`now` is UTC. A field that is None could not be read, and no decision may rest on it.
 
     `drift` holds the complete windows of the champion's version, oldest first, at most the last `consecutiveBreaches`
-    and never fewer where they exist; `pending_messages` counts the incomplete window after them.
+    and never fewer where they exist; `pending_messages` counts the incomplete window after them. `run` is the run that
+    `status.active_run` names; without one, the newest run whose ordinal is above `status.run_ordinal`: it was submitted
+    by a pass that died before it could write that down. A run that has vanished is FAILED, not None.
     """
 
     now: datetime

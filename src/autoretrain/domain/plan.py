@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from autoretrain.domain.reasons import Reason
-from autoretrain.domain.status import ActiveRun, ModelRef
+from autoretrain.domain.status import ActiveRun, ModelRef, Status
 
 
 class Verdict(StrEnum):
@@ -86,7 +86,10 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`decision` and `reason` name the one finding that acts; `findings` holds all of them, the inconclusive ones too."""
+    """`decision` and `reason` name the one finding that acts; `findings` holds all, the inconclusive ones too.
+
+    `intent` is the status that holds once every action has succeeded; `fold` keeps it only then.
+    """
 
     at: datetime
     decision: Decision
@@ -96,6 +99,7 @@ class Plan:
     actions: tuple[Action, ...]
     alerts: tuple[Alert, ...]
     next_check_at: datetime
+    intent: Status | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

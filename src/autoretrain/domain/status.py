@@ -57,7 +57,11 @@ class ActiveRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """A change of the served version under way. `role` says what `to_version` becomes: champion, or previous back."""
+    """A change of the served version under way; `rollback` tells a version coming back from one being promoted.
+
+    `waited_seconds` counts only the time during which passes watched it, last at `seen_at`: the hours of a controller
+    that was away, or a clock that jumped, must not make a rollout look overdue.
+    """
 
     from_version: str | None
     to: ModelRef
@@ -65,16 +69,22 @@ class Rollout:
     rollback: bool
     reason: str
     expected: ExpectedLive | None = None
+    waited_seconds: float = 0.0
+    seen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardState:
-    """The watch over a fresh champion. `ended` is '' while it lasts, else Passed, Unproven or Breached."""
+    """The watch over a fresh champion. `ended` is '' while it lasts, else Passed, Unproven or Breached.
+
+    `reason` says which limit a breach was of.
+    """
 
     version: str
     started_at: datetime
     expected: ExpectedLive | None
     ended: str = ""
+    reason: str = ""
     message: str = ""
 
 
@@ -106,6 +116,15 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something people were told that still holds; told again only after it had ceased. `event` as in alerts.on."""
+
+    event: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HandledRequests:
     retrain: str = ""
     rollback: str = ""
@@ -120,7 +139,8 @@ class Status:
     `failures` counts consecutive failed runs (back-off), `rejections` consecutive rejected candidates (the breaker;
     HOLD does not count), `candidates_on_rows` how often the present evaluation rows were tested since the last
     promotion (alpha spending), `tested_cutoff` the label sequence when that count last started.
-    `trained_cutoff` is the label cut-off of the last run that ended with a summary. `quarantined` are digests that were rolled back.
+    `trained_cutoff` is the label cut-off of the last run that ended with a summary, `last_run` the last run that ended
+    in any way and `last_run_reason` how. `quarantined` are the digests that were rolled back. `history` is newest last.
     """
 
     observed_generation: int = 0
@@ -134,6 +154,8 @@ class Status:
     active_run: ActiveRun | None = None
     run_ordinal: int = 0
     run_starts: tuple[datetime, ...] = ()
+    last_run: ActiveRun | None = None
+    last_run_reason: str = ""
     last_run_ended_at: datetime | None = None
     trained_cutoff: int = 0
     trained_hash: str = ""
@@ -148,4 +170,5 @@ class Status:
     last_schedule_at: datetime | None = None
     next_schedule_at: datetime | None = None
     next_retrain_allowed_at: datetime | None = None
+    notices: tuple[Notice, ...] = ()
     history: tuple[HistoryEntry, ...] = ()

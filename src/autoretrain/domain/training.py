@@ -64,8 +64,8 @@ class TrainingSummary:
     """The one JSON object that a run prints; the decision core needs nothing else of a run.
 
     `digest` names the plain artefact that serving loads. `label_cutoff` is the highest label sequence the run could
-    see. `holdout` and `recent` are None without a champion; `recent` also when no trusted labels exist. `recent_newest_at` is the
-    prediction time of the newest recent row.
+    see. `holdout` and `recent` are None without a champion; `recent` also when no trusted labels exist.
+    `recent_newest_at` is the prediction time of the newest recent row.
     """
 
     run_name: str

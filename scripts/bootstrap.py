@@ -1,0 +1,140 @@
+"""From a fresh clone to a running program: check the machine, make .venv from the lock, become `autoretrain VERB`.
+
+Standard library only. Called by the Makefile; without make: `python scripts/bootstrap.py run`.
+"""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+LOCK = ROOT / "requirements" / "dev.txt"
+STAMP = VENV / "autoretrain-lock.sha256"
+INSTALL_SECONDS = 900
+VERBS_WITH_PORTS = {"run"}
+TOTAL_STEPS = {"run": 8, "demo": 8}
+
+if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python meets first
+    sys.exit(
+        "AutoRetrain needs Python 3.11 or later, this is %d.%d. Name another: make run PYTHON=python3.12"
+        % sys.version_info[:2]  # noqa: UP031 - so that an older Python can print it
+    )
+
+sys.path.insert(0, str(ROOT / "src"))
+from autoretrain.app import preflight, steps  # noqa: E402 - the path is known only now
+
+
+def venv_python() -> Path:
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def wanted_stamp() -> str:
+    return hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+
+
+def installed() -> bool:
+    return venv_python().exists() and STAMP.exists() and STAMP.read_text() == wanted_stamp()
+
+
+def run_quietly(command: list[str], *, what: str) -> None:
+    """Run one step of the installation. Exits with one sentence where it fails; its output stays in a log."""
+    log = ROOT / ".autoretrain" / "logs" / "install.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        child = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=ROOT)
+        try:
+            code = child.wait(timeout=INSTALL_SECONDS)
+        except BaseException:
+            child.terminate()
+            child.wait(timeout=10)
+            raise
+    if code != 0:
+        text = log.read_text(errors="replace")[-20000:].lower()
+        unreachable = (
+            "temporary failure",
+            "failed to resolve",
+            "connection refused",
+            "newconnectionerror",
+            "timed out",
+            "name or service not known",
+            "no matching distribution",
+            "network is unreachable",
+        )
+        if any(sign in text for sign in unreachable):
+            sys.exit(
+                f"\n{what} failed: no package registry could be reached; check the network or your proxy settings."
+            )
+        sys.exit(f"\n{what} failed; the last lines of {log.relative_to(ROOT)} say why.")
+
+
+def install() -> None:
+    """Make the virtual environment and put exactly the locked packages into it, checked by hash."""
+    if not venv_python().exists():
+        run_quietly([sys.executable, "-m", "venv", str(VENV)], what="Making .venv")
+    pip = [str(venv_python()), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    uv_lock = VENV / "uv.txt"
+    uv_lock.write_text("".join(lock_entry("uv")))
+    run_quietly([*pip, "install", "-q", "--require-hashes", "-r", str(uv_lock)], what="Installing uv")
+    uv = [str(venv_python()), "-m", "uv", "pip"]
+    run_quietly(
+        [*uv, "sync", "-q", "--python", str(venv_python()), "--require-hashes", str(LOCK)],
+        what="Installing the locked packages",
+    )
+    run_quietly(
+        [*uv, "install", "-q", "--python", str(venv_python()), "--no-deps", "-e", str(ROOT)],
+        what="Installing AutoRetrain",
+    )
+    STAMP.write_text(wanted_stamp())
+
+
+def lock_entry(name: str) -> list[str]:
+    """Return the lines of the lock that pin `name`, its hashes included."""
+    lines, inside = [], False
+    for line in LOCK.read_text().splitlines(keepends=True):
+        inside = line.startswith(f"{name}==") or (inside and line.startswith(" "))
+        if inside:
+            lines.append(line)
+    return lines
+
+
+def stop(signum: int, _frame: object) -> None:
+    raise SystemExit(128 + signum)
+
+
+def main(arguments: list[str]) -> int:
+    verb = arguments[0] if arguments else "run"
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+    counter = steps.Steps(total=TOTAL_STEPS.get(verb, 2))
+    with counter.step("Check Python, disk and ports"):
+        try:
+            ports = preflight.ports_from_environment() if verb in VERBS_WITH_PORTS else {}
+        except ValueError as error:
+            sys.exit(f"\n{error}")
+        problems = preflight.check_machine(ROOT, ports=ports, own_pids=preflight.leftover_pids(ROOT))
+        if problems:
+            sys.exit("\n" + "\n".join(problems))
+    with counter.step("Install the locked packages into .venv") as notes:
+        if installed():
+            notes.append("already there")
+        else:
+            install()
+    if verb == "install":
+        return 0
+    counter.hand_over()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    command = [str(venv_python()), "-m", "autoretrain", *(arguments or ["run"])]
+    if os.name != "nt":
+        os.execv(command[0], command)  # noqa: S606 - this process becomes the program, so that signals reach it
+    return subprocess.call(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

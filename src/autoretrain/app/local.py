@@ -1,0 +1,212 @@
+"""The world of one machine: a document, files, a store, processes. The shell around the core without a cluster."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from autoretrain.adapters import records, spammodel
+from autoretrain.adapters.registry_mlflow import MlflowRegistry
+from autoretrain.adapters.settings import Settings
+from autoretrain.adapters.store import Store
+from autoretrain.app.evidence import EvidenceReader
+from autoretrain.app.passes import PassResult
+from autoretrain.app.serving_client import ServingClient
+from autoretrain.app.state import StateDirectory
+from autoretrain.app.trainer import LocalTrainer
+from autoretrain.domain.deployment import Deployment, Experiment
+from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.domain.observation import Observation, RegistryVersion, Served
+from autoretrain.domain.plan import Action, Alert, CancelTraining, Decision, Deploy, SetAliases, StartTraining
+from autoretrain.domain.spec import ExperimentMode, SpamModel
+from autoretrain.domain.status import Status
+
+
+@dataclass(slots=True)
+class LocalWorld:
+    """One model on one machine. `expect_serving` says that a server must be there: silence is then no answer."""
+
+    settings: Settings
+    state: StateDirectory
+    store: Store
+    document_path: Path
+    expect_serving: bool
+    notify: Callable[[str, Alert], None] = lambda _key, _alert: None
+    _serving: ServingClient = field(init=False)
+    evidence: EvidenceReader = field(init=False)
+    _registry: MlflowRegistry | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._serving = ServingClient(f"http://{self.settings.host}:{self.settings.serving_port}")
+        self.evidence = EvidenceReader(self.store, self._serving)
+
+    @classmethod
+    def open(cls, settings: Settings, *, expect_serving: bool, **options: Any) -> "LocalWorld":
+        """Open the store that the document's model uses, bringing its schema up to date."""
+        document = spammodel.load_document(settings.spec)
+        model = spammodel.parse_spam_model(document, uid="", generation=0)
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        store = Store(settings.resolved_store_url(), model=model.key)
+        store.migrate()
+        state = StateDirectory(settings.state_dir)
+        return cls(settings, state, store, settings.spec, expect_serving, **options)
+
+    def model(self) -> SpamModel:
+        """Read the document and the manual requests as they are now. Raises InvalidSpec."""
+        document = spammodel.load_document(self.document_path)
+        key = spammodel.parse_spam_model(document, uid="", generation=0).key
+        uid, generation = self.state.identity(key, document=document)
+        requests, suspended = self.state.read_requests(key)
+        model = spammodel.parse_spam_model(document, uid=uid, generation=generation, requests=requests)
+        return replace(model, spec=replace(model.spec, suspend=True)) if suspended else model
+
+    def trainer(self, model: SpamModel) -> LocalTrainer:
+        return LocalTrainer(
+            self.state.runs(model.key),
+            arguments=("--file", str(self.document_path), "--quiet"),
+            backoff_limit=model.spec.training.backoff_limit,
+        )
+
+    # The four steps' IO.
+
+    def gather(self, now: datetime) -> Observation:
+        model = self.model()
+        status = self.state.read_status(model.key)
+        champion = status.champion
+        needs_registry = (
+            champion is None
+            or model.spec.serving.pinned_version
+            or (model.requests.promote_token != status.handled.promote)
+        )
+        return Observation(
+            now=now,
+            model=model,
+            status=status,
+            served=self._served(),
+            drift=self.evidence.drift(
+                champion, triggers=model.spec.triggers, monitoring=model.spec.monitoring, now=now
+            ),
+            pending_messages=self.evidence.pending(champion, monitoring=model.spec.monitoring),
+            performance=self.evidence.performance(champion, spec=model.spec, now=now),
+            supply=self.evidence.supply(status),
+            run=self.trainer(model).observe(status.active_run) if status.active_run else None,
+            guard=self.evidence.guard(status),
+            registry=self._registry_versions() if needs_registry else None,
+        )
+
+    def apply(self, action: Action, observation: Observation) -> None:
+        match action:
+            case StartTraining(run=run):
+                self.trainer(observation.model).submit(run)
+            case CancelTraining(run_name=run_name):
+                self.trainer(observation.model).cancel(run_name)
+            case Deploy(model=model):
+                self._require_artefact(model.version, model.digest)
+                self.store.deploy(Deployment(version=model.version, digest=model.digest))
+            case SetAliases(champion=champion, candidate=candidate, previous=previous):
+                self.registry().set_aliases(
+                    champion=champion.version if champion else None,
+                    candidate=candidate,
+                    previous=previous.version if previous else None,
+                )
+
+    def save(self, result: PassResult) -> None:
+        model = result.observation.model
+        if result.changed:
+            self.store.append_decision(decision_record(result))
+            resource = spammodel.render_document(
+                spammodel.load_document(self.document_path),
+                status=result.status,
+                uid=model.uid,
+                generation=model.generation,
+            )
+            self.state.write_status(model.key, resource)
+        self._sync_experiment(model, result.status)
+        for alert in result.plan.alerts:
+            self.notify(model.key, alert)
+
+    # What they rest on.
+
+    def registry(self) -> MlflowRegistry:
+        if self._registry is None:
+            model = spammodel.parse_spam_model(spammodel.load_document(self.document_path), uid="", generation=0)
+            name = model.spec.registered_model_name or model.key
+            self._registry = MlflowRegistry(self.settings.mlflow_tracking_uri, name=name)
+        return self._registry
+
+    def close(self) -> None:
+        self._serving.close()
+        self.store.close()
+
+    def _served(self) -> Served | None:
+        served = self._serving.served()
+        if served is not None or self.expect_serving:
+            return served
+        # Nobody serves just now. What a server will load when it starts is then the truth about what is deployed.
+        deployment = self.store.deployment()
+        if deployment is None:
+            return Served(version=None, digest=None, ready=False)
+        return Served(version=deployment.version, digest=deployment.digest, ready=True)
+
+    def _registry_versions(self) -> tuple[RegistryVersion, ...] | None:
+        try:
+            return self.registry().versions()
+        except AutoRetrainError:
+            return None
+
+    def _require_artefact(self, version: str, digest: str) -> None:
+        if self.store.artefact(digest) is None:
+            artefact = self.registry().fetch_artefact(version)
+            if artefact.digest != digest:
+                raise AutoRetrainError(f"version {version} has digest {artefact.digest}, wanted was {digest}")
+            self.store.put_artefact(artefact)
+
+    def _sync_experiment(self, model: SpamModel, status: Status) -> None:
+        """Let the deployment carry the experiment of the spec; the champion itself is no second version."""
+        deployment = self.store.deployment()
+        wanted = model.spec.serving.experiment
+        if deployment is None:
+            return
+        experiment = None
+        if (
+            wanted.mode is not ExperimentMode.DISABLED
+            and wanted.version != deployment.version
+            and status.rollout is None
+        ):
+            artefact = self.store.artefact_by_version(wanted.version) or self._fetched(wanted.version)
+            if artefact is not None:
+                experiment = Experiment(
+                    mode=wanted.mode, version=wanted.version, digest=artefact.digest, percent=wanted.percent
+                )
+        if experiment != deployment.experiment:
+            self.store.deploy(replace(deployment, experiment=experiment))
+
+    def _fetched(self, version: str) -> Any:
+        try:
+            artefact = self.registry().fetch_artefact(version)
+        except AutoRetrainError:
+            return None
+        self.store.put_artefact(artefact)
+        return artefact
+
+
+def decision_record(result: PassResult) -> dict[str, Any]:
+    """Return what the ledger keeps of a pass: enough to explain it, and to decide it again."""
+    return {
+        "at": result.plan.at.isoformat(),
+        "decision": result.plan.decision.value,
+        "reason": result.plan.reason.value,
+        "message": result.plan.message,
+        "observation": records.dump_record(result.observation),
+        "plan": records.dump_record(result.plan),
+        "outcomes": [{"succeeded": o.succeeded, "message": o.message} for o in result.outcomes],
+    }
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def worth_telling(result: PassResult) -> bool:
+    return result.changed or result.plan.decision is not Decision.NO_ACTION

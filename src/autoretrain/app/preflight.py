@@ -1,0 +1,116 @@
+"""Can this machine run the loop at all? Answered before any work, with the standard library only.
+
+`scripts/bootstrap.py` imports this before the virtual environment exists, so nothing here may need a package.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+MINIMUM_PYTHON = (3, 11)
+MINIMUM_FREE_BYTES = 3 * 1024**3
+DEFAULT_PORTS = {
+    "AUTORETRAIN_MLFLOW_PORT": 5000,
+    "AUTORETRAIN_SERVING_PORT": 8000,
+    "AUTORETRAIN_MONITOR_PORT": 8002,
+    "AUTORETRAIN_DASHBOARD_PORT": 8501,
+}
+
+
+def check_machine(directory: Path, *, ports: dict[str, int], own_pids: frozenset[int] = frozenset()) -> list[str]:
+    """Return what stands in the way, a sentence each; an empty list means: go.
+
+    `ports` maps the environment variable that moves a port to the port; a port held by one of `own_pids` is free.
+    """
+    problems = []
+    if sys.version_info < MINIMUM_PYTHON:
+        found = ".".join(map(str, sys.version_info[:3]))
+        problems.append(f"Python 3.11 or later is needed, this is {found}. Name another: make run PYTHON=python3.12")
+    free = shutil.disk_usage(directory).free
+    if free < MINIMUM_FREE_BYTES:
+        problems.append(f"{free / 1024**3:.1f} GiB are free in {directory}; 3 GiB are needed.")
+    for variable, port in ports.items():
+        if is_free(port):
+            continue
+        pid, name = holder_of(port)
+        if pid in own_pids:
+            continue
+        who = f"{name} (pid {pid})" if pid else "another process"
+        problems.append(f"Port {port} is taken by {who}. Move ours: {variable}={free_port_after(port)} make run")
+    return problems
+
+
+def ports_from_environment() -> dict[str, int]:
+    """Return the ports in force. Raises ValueError naming the variable whose value is not a port."""
+    ports = {}
+    for variable, default in DEFAULT_PORTS.items():
+        text = os.environ.get(variable, "") or str(default)
+        if not text.isdecimal() or not 1 <= int(text) <= 65535:
+            raise ValueError(f"{variable}={text} is not a port: a number from 1 to 65535 is needed.")
+        ports[variable] = int(text)
+    return ports
+
+
+def leftover_pids(root: Path) -> frozenset[int]:
+    """Return the processes that an earlier run of ours did not live to stop; `run` takes their ports back."""
+    children = root / os.environ.get("AUTORETRAIN_STATE_DIR", ".autoretrain") / "children.json"
+    try:
+        return frozenset(int(child["pid"]) for child in json.loads(children.read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
+
+
+def is_free(port: int, *, host: str = "127.0.0.1") -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port_after(port: int) -> int:
+    """Return a port above `port` that could be bound just now."""
+    return next((p for p in range(port + 1, min(port + 200, 65536)) if is_free(p)), 0)
+
+
+def holder_of(port: int) -> tuple[int | None, str]:
+    """Return pid and name of the process that listens on `port`, (None, '') where the system does not tell."""
+    if Path("/proc/net/tcp").exists():
+        return _holder_by_proc(port)
+    lsof = shutil.which("lsof")
+    if lsof is None:
+        return None, ""
+    command = [lsof, "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc"]
+    try:
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False).stdout
+    except subprocess.TimeoutExpired:
+        return None, ""
+    fields = {line[0]: line[1:] for line in shown.splitlines() if line}
+    return (int(fields["p"]), fields.get("c", "")) if "p" in fields else (None, "")
+
+
+def _holder_by_proc(port: int) -> tuple[int | None, str]:
+    """Linux: the socket's inode by the kernel's table, then the process that has it open."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if not Path(table).exists():
+            continue
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                inodes.add(f"socket:[{fields[9]}]")
+    for process in Path("/proc").iterdir():
+        if not process.name.isdecimal():
+            continue
+        try:
+            if any(str(entry.readlink()) in inodes for entry in (process / "fd").iterdir()):
+                return int(process.name), (process / "comm").read_text().strip()
+        except OSError:
+            continue  # the process ended meanwhile, or is not ours to look at
+    return None, ""

@@ -1,0 +1,228 @@
+"""The local controller: what a cluster runs, as supervised processes on one machine, and the loop of passes."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+
+import httpx
+import structlog
+
+from autoretrain.adapters import spammodel
+from autoretrain.adapters.alerts import AlertSender
+from autoretrain.adapters.registry_mlflow import server_command
+from autoretrain.adapters.settings import Settings
+from autoretrain.app import narration, preflight
+from autoretrain.app.data import prepare_data
+from autoretrain.app.local import LocalWorld, utc_now, worth_telling
+from autoretrain.app.passes import PassResult, run_pass
+from autoretrain.app.state import StateDirectory
+from autoretrain.app.steps import Steps
+from autoretrain.app.supervisor import ChildSpec, Supervisor, end_leftovers
+from autoretrain.domain.errors import AutoRetrainError
+
+TOTAL_STEPS = 8
+MLFLOW_START_SECONDS = 90.0
+SERVING_START_SECONDS = 30.0
+FIRST_MODEL_SECONDS = 900.0
+HEAL_SECONDS = 0.5
+BUSY_SECONDS = 1.0
+
+log = structlog.get_logger("autoretrain.runner")
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: somebody asked us to stop
+    """A signal arrived. `code` is what the process then exits with."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+@dataclass(slots=True)
+class LocalController:
+    """Starts the services, makes passes until it is stopped, and leaves no process behind."""
+
+    settings: Settings
+    state: StateDirectory
+    with_dashboard: bool = True
+    on_pass: Callable[[PassResult], None] = lambda _result: None
+    _supervisor: Supervisor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._supervisor = Supervisor(self.state)
+
+    def run(self) -> int:
+        """Run until a signal; return the exit code."""
+        steps = Steps(total=TOTAL_STEPS)
+        try:
+            with stopping_on_signals(), self.state.lock(purpose="run"):
+                return self._run(steps)
+        except Stopped as stopped:
+            return stopped.code
+
+    def _run(self, steps: Steps) -> int:
+        if steps.count == 0:
+            self._check_machine(steps)
+        ended = end_leftovers(self.state.children)
+        with steps.step("Read the SpamModel document") as notes:
+            unused = spammodel.unused_here(spammodel.load_document(self.settings.spec))
+            notes += [f"ended {ended} processes of a run that was killed"] if ended else []
+            notes += [f"used on a cluster only: {', '.join(unused)}"] if unused else []
+        with steps.step("Prepare the data") as notes:
+            prepared = prepare_data(self.settings)
+            notes.append(f"{len(prepared.rows)} messages, {prepared.source_note}")
+        sender = AlertSender.from_environment()
+        world = LocalWorld.open(self.settings, expect_serving=True, notify=sender.send)
+        try:
+            self._start_services(steps)
+            self._first_model(world, steps)
+            sys.stderr.write(
+                narration.welcome(self.settings, source_note=prepared.source_note, with_dashboard=self.with_dashboard)
+            )
+            self._loop(world)
+        finally:
+            with second_signal_kills():
+                world.trainer(world.model()).stop()
+                self._supervisor.stop_all()
+                world.close()
+                sender.close(timeout=5.0)
+                sys.stderr.write("\nEverything is stopped.\n")
+        return 0
+
+    def _check_machine(self, steps: Steps) -> None:
+        with steps.step("Check Python, disk and ports"):
+            problems = preflight.check_machine(
+                Path.cwd(), ports=self._ports(), own_pids=preflight.leftover_pids(self.state.path)
+            )
+            if problems:
+                raise AutoRetrainError("\n".join(problems))
+
+    def _ports(self) -> dict[str, int]:
+        settings = self.settings
+        ports = (settings.mlflow_port, settings.serving_port, settings.monitor_port, settings.dashboard_port)
+        return dict(zip(preflight.DEFAULT_PORTS, ports, strict=True))
+
+    def _start_services(self, steps: Steps) -> None:
+        settings = self.settings
+        python = (sys.executable, "-m", "autoretrain")
+        with steps.step("Start the MLflow server"):
+            command = server_command(settings.mlflow_tracking_uri, host=settings.host, port=settings.mlflow_port)
+            self._supervisor.start(ChildSpec(name="mlflow", command=tuple(command)))
+            self._wait(f"http://{settings.host}:{settings.mlflow_port}/health", seconds=MLFLOW_START_SECONDS)
+        with steps.step("Start serving, monitor and dashboard"):
+            self._supervisor.start(ChildSpec(name="serving", command=(*python, "serve")))
+            self._supervisor.start(ChildSpec(name="monitor", command=(*python, "monitor", "--publish")))
+            if self.with_dashboard:
+                self._supervisor.start(ChildSpec(name="dashboard", command=(*python, "dashboard")))
+            self._wait(f"http://{settings.host}:{settings.serving_port}/livez", seconds=SERVING_START_SECONDS)
+
+    def _first_model(self, world: LocalWorld, steps: Steps) -> None:
+        """Make passes until a champion is served; on a second start that is at once."""
+        with steps.step("Serve a champion") as notes:
+            deadline = time.monotonic() + FIRST_MODEL_SECONDS
+            while time.monotonic() < deadline:
+                result = self._pass(world)
+                served, champion = result.observation.served, result.status.champion
+                if served and served.ready and champion and served.digest == champion.digest:
+                    notes.append(f"v{champion.version}")
+                    return
+                if result.observation.run and result.observation.run.message:
+                    raise AutoRetrainError(f"training failed: {result.observation.run.message}")
+                self._sleep(BUSY_SECONDS)
+            raise AutoRetrainError(f"no model could be served; see {self.state.log('serving').parent}")
+
+    def _loop(self, world: LocalWorld) -> None:
+        """Make a pass when one is due, at once when a person asked for something, and heal children in between."""
+        while True:
+            result = self._pass(world)
+            busy = result.status.active_run is not None or result.status.rollout is not None
+            interval = timedelta(
+                seconds=BUSY_SECONDS if busy else result.observation.model.spec.monitoring.interval_seconds
+            )
+            due = min(result.plan.next_check_at, result.plan.at + interval)
+            seen = self._requests_stamp(result.observation.model.key)
+            while utc_now() < due and self._requests_stamp(result.observation.model.key) == seen:
+                self._sleep(HEAL_SECONDS)
+
+    def _pass(self, world: LocalWorld) -> PassResult:
+        result = run_pass(world, utc_now())
+        self.on_pass(result)
+        if worth_telling(result):
+            plan = result.plan
+            log.info(
+                "pass", model=result.observation.model.key, decision=plan.decision, reason=plan.reason, why=plan.message
+            )
+        return result
+
+    def _requests_stamp(self, key: str) -> float:
+        path = self.state.path / "requests" / f"{key}.json"
+        return path.stat().st_mtime if path.exists() else 0.0
+
+    def _sleep(self, seconds: float) -> None:
+        for note in self._supervisor.heal():
+            log.warning("child", note=note)
+        time.sleep(seconds)
+
+    def _wait(self, address: str, *, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if httpx.get(address, timeout=2.0).is_success:
+                    return
+            except httpx.HTTPError:
+                pass
+            self._sleep(0.2)
+        raise AutoRetrainError(
+            f"{address} did not answer within {seconds:.0f} s; see {self.state.log('mlflow').parent}"
+        )
+
+
+def stop_signals() -> list[signal.Signals]:
+    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[None]:
+    """Turn the first signal into `Stopped` in the main thread; exit codes are the shell's, 128 + signal."""
+
+    def stop(signum: int, _frame: FrameType | None) -> None:
+        raise Stopped(128 + signum)
+
+    with handling(stop):
+        yield
+
+
+@contextmanager
+def second_signal_kills() -> Iterator[None]:
+    """While everything is being stopped, another signal ends it hard."""
+
+    def kill(signum: int, _frame: FrameType | None) -> None:
+        import psutil
+
+        for child in psutil.Process().children(recursive=True):
+            child.kill()
+        os._exit(128 + signum)
+
+    with handling(kill):
+        yield
+
+
+@contextmanager
+def handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {signum: signal.signal(signum, handler) for signum in stop_signals()}
+    try:
+        yield
+    finally:
+        for signum, old in before.items():
+            signal.signal(signum, old)

@@ -1,0 +1,94 @@
+"""What the live server says of itself: version, readiness, counters. Every call has a time limit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from autoretrain.domain.messages import Label
+from autoretrain.domain.observation import Served
+
+TIMEOUT_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveFigures:
+    """Counters of one served version since the server started; `p95_seconds` is None below 100 requests."""
+
+    requests: float
+    errors: float
+    p95_seconds: float | None
+
+
+class ServingClient:
+    def __init__(self, address: str) -> None:
+        self._http = httpx.Client(base_url=address, timeout=TIMEOUT_SECONDS)
+
+    def served(self) -> Served | None:
+        """Return what is served; None where nobody listens at the address."""
+        try:
+            ready = self._http.get("/readyz").status_code == httpx.codes.OK
+            answer = self._http.get("/models/current")
+        except httpx.HTTPError:
+            return None
+        if answer.status_code != httpx.codes.OK:
+            return Served(version=None, digest=None, ready=False)
+        current = answer.json()
+        return Served(version=current["version"].removeprefix("v"), digest=current["digest"], ready=ready)
+
+    def labels_of(self, messages: Sequence[str]) -> list[Label] | None:
+        """Return what the live server calls `messages`; they are not recorded as traffic. None where it can't tell."""
+        try:
+            answer = self._http.post("/predict/batch", json={"messages": list(messages), "record": False})
+        except httpx.HTTPError:
+            return None
+        if answer.status_code != httpx.codes.OK:
+            return None
+        return [Label(row["prediction"]) for row in answer.json()["predictions"]]
+
+    def figures(self) -> dict[str, LiveFigures]:
+        """Return the live counters by version; empty where they can't be read."""
+        try:
+            text = self._http.get("/metrics").text
+        except httpx.HTTPError:
+            return {}
+        return parse_figures(text)
+
+    def close(self) -> None:
+        self._http.close()
+
+
+def parse_figures(text: str) -> dict[str, LiveFigures]:
+    """Read requests, errors and p95 by version out of serving's exposition text."""
+    errors: dict[str, float] = {}
+    buckets: dict[str, list[tuple[float, float]]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            version = sample.labels.get("model_version", "")
+            if sample.name == "autoretrain_prediction_errors_total":
+                errors[version] = errors.get(version, 0.0) + sample.value
+            elif sample.name == "autoretrain_prediction_duration_seconds_bucket":
+                buckets.setdefault(version, []).append((float(sample.labels["le"]), sample.value))
+    return {
+        version.removeprefix("v"): LiveFigures(
+            requests=max(count for _, count in rows), errors=errors.get(version, 0.0), p95_seconds=quantile(rows, 0.95)
+        )
+        for version, rows in buckets.items()
+    }
+
+
+def quantile(buckets: list[tuple[float, float]], q: float, *, at_least: float = 100) -> float | None:
+    """Return the q quantile of a cumulative histogram by linear interpolation, None below `at_least` observations."""
+    rows = sorted(buckets)
+    total = rows[-1][1]
+    if total < at_least:
+        return None
+    lower, below = 0.0, 0.0
+    for upper, count in rows:
+        if count >= q * total:
+            if upper == float("inf"):
+                return lower
+            return lower + (upper - lower) * (q * total - below) / max(count - below, 1e-12)
+        lower, below = upper, count
+    return lower

@@ -1,0 +1,126 @@
+"""Labels from the terminal: answer the audit queue, import a file, decide which sources are trusted."""
+
+import argparse
+import getpass
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from autoretrain.adapters.datasets import import_labels
+from autoretrain.adapters.settings import Settings
+from autoretrain.adapters.store import Store
+from autoretrain.app.local import LocalWorld
+from autoretrain.domain.messages import Label, LabelKind, NewLabel, Prediction
+
+ANSWERS = {"s": Label.SPAM, "spam": Label.SPAM, "h": Label.HAM, "ham": Label.HAM}
+
+
+def add_commands(commands: Any) -> None:
+    label = commands.add_parser("label", help="label the messages that were drawn for the audit sample")
+    label.add_argument("-f", "--file", type=Path, help="SpamModel document")
+    label.add_argument("--limit", type=int, default=20, help="how many to ask for (default: 20)")
+    label.set_defaults(run=answer_queue)
+
+    labels = commands.add_parser("labels", help="import labels, list and approve their sources")
+    actions = labels.add_subparsers(dest="action", required=True)
+    add = actions.add_parser("import", help="import labelled messages from a file")
+    add.add_argument("path", type=Path)
+    add.add_argument("--source", default="import", help="name under which they are kept (default: import)")
+    _add_field_options(add)
+    add.set_defaults(run=import_file)
+    actions.add_parser("sources", help="how many labels each source gave").set_defaults(run=list_sources)
+    for name, about in (("approve", "let a source's labels train"), ("drop", "remove a source's labels for good")):
+        parser = actions.add_parser(name, help=about)
+        parser.add_argument("source")
+        parser.set_defaults(run=change_source)
+
+
+def _add_field_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--text-field", default="text")
+    parser.add_argument("--label-field", default="label")
+    parser.add_argument("--spam-label", default="spam", help="the value that means spam; every other one means ham")
+
+
+def open_store() -> Store:
+    return LocalWorld.open(Settings(), expect_serving=False).store
+
+
+def answer_queue(arguments: argparse.Namespace) -> int:
+    """Show one message after another and store each answer before the next is shown."""
+    store = open_store()
+    queue = store.labels_to_ask(limit=arguments.limit, now=datetime.now(UTC))
+    if not queue:
+        sys.stdout.write("Nothing waits for a label. The share that is drawn is spec.monitoring.audit.rate.\n")
+        return 0
+    done = 0
+    for prediction in queue:
+        answer = ask(prediction, position=f"{done + 1}/{len(queue)}")
+        if answer is None:
+            break
+        if answer:
+            store.add_labels([audit_label(prediction, ANSWERS[answer])])
+            done += 1
+    sys.stdout.write(f"{done} labels stored.\n")
+    store.close()
+    return 0
+
+
+def ask(prediction: Prediction, *, position: str) -> str | None:
+    """Return an answer, '' to skip, None to stop. The model's verdict is not shown: it would bias the answer."""
+    sys.stdout.write(f"\n[{position}] {prediction.text}\n")
+    while True:
+        try:
+            answer = input("spam, ham, skip or quit? [s/h/k/q] ").strip().lower()
+        except EOFError:
+            return None
+        if answer in ANSWERS:
+            return answer
+        if answer in {"k", "skip", ""}:
+            return ""
+        if answer in {"q", "quit"}:
+            return None
+
+
+def audit_label(prediction: Prediction, label: Label) -> NewLabel:
+    return NewLabel(
+        label=label,
+        kind=LabelKind.AUDIT,
+        source=f"terminal-{getpass.getuser()}",
+        trusted=True,
+        received_at=datetime.now(UTC),
+        prediction_id=prediction.prediction_id,
+    )
+
+
+def import_file(arguments: argparse.Namespace) -> int:
+    store = open_store()
+    report = import_labels(
+        store,
+        arguments.path,
+        source=arguments.source,
+        received_at=datetime.now(UTC),
+        text_field=arguments.text_field,
+        label_field=arguments.label_field,
+        spam_label=arguments.spam_label,
+    )
+    sys.stdout.write(f"{report}\n")
+    store.close()
+    return 0
+
+
+def list_sources(_arguments: argparse.Namespace) -> int:
+    store = open_store()
+    for source in store.sources():
+        sys.stdout.write(f"{source}\n")
+    store.close()
+    return 0
+
+
+def change_source(arguments: argparse.Namespace) -> int:
+    store = open_store()
+    change = store.approve_source if arguments.action == "approve" else store.drop_source
+    verb = "now train" if arguments.action == "approve" else "were removed"
+    sys.stdout.write(f"{change(arguments.source)} labels of {arguments.source} {verb}.\n")
+    store.close()
+    return 0

@@ -1,0 +1,42 @@
+"""The command `autoretrain`: which verb is meant, and how an error ends. The verbs live in the modules beside it."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from autoretrain.cli import data, inspect, labels, operate, services, verbs
+from autoretrain.domain.errors import AutoRetrainError, InvalidSpec
+from autoretrain.domain.training import ExitCode
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="autoretrain", description="Keeps a spam classifier fresh and safe.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in (operate, services, inspect, verbs, labels, data):
+        module.add_commands(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code: 0 done, 1 failed, 2 wrong usage, 64 bad data or document, 130 Ctrl-C."""
+    arguments = build_parser().parse_args(argv)
+    if getattr(arguments, "file", None):
+        # Children and settings read the document's path from the environment.
+        os.environ["AUTORETRAIN_SPEC"] = str(arguments.file)
+    try:
+        return int(arguments.run(arguments))
+    except InvalidSpec as error:
+        sys.stderr.write(f"The document can't be used:\n{error}\n")
+        return ExitCode.BAD_INPUT
+    except AutoRetrainError as error:
+        sys.stderr.write(f"{error}\n")
+        return ExitCode.FAILED
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); that is no failure of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK

@@ -1,0 +1,96 @@
+"""Start the loop, show it, test it, empty it: run, demo, test, reset."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from autoretrain.adapters.settings import Settings
+from autoretrain.app.state import StateDirectory
+from autoretrain.domain.errors import AutoRetrainError
+
+
+def add_commands(commands: Any) -> None:
+    run = commands.add_parser("run", help="serve, monitor and retrain on this machine until Ctrl-C")
+    run.add_argument("-f", "--file", type=Path, help="SpamModel document (default: examples/sms-spam.yaml)")
+    run.add_argument("--data", type=Path, help="local file of labelled messages")
+    run.add_argument("--no-dashboard", action="store_true", help="do without the dashboard")
+    run.set_defaults(run=run_loop)
+
+    demo = commands.add_parser("demo", help="play traffic and a wave of new spam, show what happens; about 5 minutes")
+    demo.add_argument("--keep", action="store_true", help="keep the demo's state in .autoretrain/demo")
+    demo.set_defaults(run=run_demo)
+
+    test = commands.add_parser("test", help="run the project's tests")
+    test.add_argument("arguments", nargs=argparse.REMAINDER, help="handed on to pytest")
+    test.set_defaults(run=run_tests)
+
+    reset = commands.add_parser("reset", help="empty this machine's state after asking")
+    reset.add_argument("--yes", action="store_true", help="do not ask")
+    reset.set_defaults(run=reset_state)
+
+
+def run_loop(arguments: argparse.Namespace) -> int:
+    from autoretrain.app.runner import LocalController
+    from autoretrain.cli.logs import configure_logging
+
+    settings = settings_with_data(arguments.data)
+    configure_logging(settings.log_level)
+    state = StateDirectory(settings.state_dir)
+    return LocalController(settings, state, with_dashboard=not arguments.no_dashboard).run()
+
+
+def settings_with_data(data: Path | None) -> Settings:
+    """Return the settings; a file given on the command line also holds for the children."""
+    if data is not None:
+        import os
+
+        if not data.is_file():
+            raise AutoRetrainError(f"{data}: no such file")
+        os.environ["AUTORETRAIN_DATA"] = str(data.resolve())
+    return Settings()
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    from autoretrain.app.demo import run
+
+    return run(keep=arguments.keep)
+
+
+def run_tests(arguments: argparse.Namespace) -> int:
+    if not Path("tests").is_dir():
+        raise AutoRetrainError("the tests are in the repository; run this in its root")
+    return subprocess.call([sys.executable, "-m", "pytest", *arguments.arguments])
+
+
+def reset_state(arguments: argparse.Namespace) -> int:
+    """Remove what runs wrote: the state directory, and MLflow's database and artefacts where they are local files."""
+    settings = Settings()
+    state = StateDirectory(settings.state_dir)
+    targets = [path for path in (settings.state_dir, *local_mlflow(settings)) if path.exists()]
+    if not targets:
+        sys.stdout.write("There is nothing to remove.\n")
+        return 0
+    with state.lock(purpose="reset"):
+        names = ", ".join(map(str, targets))
+        if (
+            not arguments.yes
+            and input(f"Remove {names}? All models, labels and decisions are lost. [y/N] ").lower() != "y"
+        ):
+            sys.stdout.write("Nothing was removed.\n")
+            return 1
+    for target in targets:
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+    sys.stdout.write(f"Removed {names}.\n")
+    return 0
+
+
+def local_mlflow(settings: Settings) -> list[Path]:
+    prefix = "sqlite:///"
+    if not settings.mlflow_tracking_uri.startswith(prefix):
+        return []
+    database = Path(settings.mlflow_tracking_uri.removeprefix(prefix))
+    beside = [database.with_name(database.name + suffix) for suffix in ("", "-wal", "-shm")]
+    return [*beside, database.with_name("mlartifacts")]

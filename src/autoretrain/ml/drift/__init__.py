@@ -1,0 +1,1 @@
+"""Drift of unlabelled windows against a champion's frozen references, calibrated by what no drift looks like."""

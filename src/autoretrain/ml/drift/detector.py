@@ -1,0 +1,144 @@
+"""Has this window drifted from every regime that the champion knows? One report per window; nothing is remembered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from autoretrain.domain.drift import DriftReport, MetricDrift
+from autoretrain.domain.messages import AuditedPrediction
+from autoretrain.ml.clusters import cap_per_cluster, cluster_ids
+from autoretrain.ml.drift.accumulation import accumulated_score
+from autoretrain.ml.drift.calibration import THRESHOLD, calibrated
+from autoretrain.ml.drift.corpus import Corpus, Ints, views_of
+from autoretrain.ml.drift.labels import label_metrics
+from autoretrain.ml.drift.metrics import METRICS, SPAM_SHARE, largest_value, metric_name
+from autoretrain.ml.drift.patterns import new_spam_patterns
+from autoretrain.ml.drift.reference import SMALLEST_VIEW
+from autoretrain.ml.drift.references import GoldenHam, References, ReferenceSet, parse_references
+from autoretrain.ml.linear import LinearModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Comparison:
+    """One window against one reference set."""
+
+    reference: ReferenceSet
+    metrics: tuple[MetricDrift, ...]
+    accumulated: float
+    prior_shift: bool
+    score: float
+
+
+class DriftDetector:
+    """A champion's references, ready to compare windows with. Safe to share between threads: nothing changes."""
+
+    def __init__(self, references: References, model: LinearModel) -> None:
+        self._references, self._model = references, model
+
+    @classmethod
+    def load(cls, data: bytes, model: LinearModel) -> "DriftDetector":
+        """From the bytes of `build_references`, made with the same `model`; raises `ArtefactRejected`."""
+        return cls(parse_references(data, threshold=model.threshold), model)
+
+    @property
+    def golden_ham(self) -> GoldenHam:
+        return self._references.golden_ham
+
+    def evaluate(
+        self,
+        texts: Sequence[str],
+        *,
+        window_id: str,
+        model_version: str,
+        started_at: datetime,
+        ended_at: datetime,
+        scores: Sequence[float] | None = None,
+        history: Sequence[DriftReport] = (),
+        audited: Sequence[AuditedPrediction] = (),
+    ) -> DriftReport:
+        """The report of one window; the same arguments give the same report.
+
+        `scores` are the model's own for `texts`, computed here when absent. `history` are earlier reports of
+        consecutive windows, oldest first; those of another model version are ignored. `audited` are the audit labels
+        that have matured, of this version, whether of this window or of one or two before it. Whether the window is
+        large enough to act on is the caller's question: views of fewer than five messages are not measured, and an
+        empty window scores 0.
+        """
+        kept = cap_per_cluster(cluster_ids(texts))
+        known = self._model.scores(texts) if scores is None else scores
+        window = Corpus.of(
+            [texts[index] for index in kept], [known[index] for index in kept], threshold=self._model.threshold
+        )
+        past = [report for report in history if report.model_version == model_version]
+        labels = label_metrics(audited, reference=self._references.labelled)
+        comparisons = [
+            _compare(window, reference, history=past, labels=labels) for reference in self._references.sets
+        ]
+        best = min(comparisons, key=lambda comparison: comparison.score)
+        return DriftReport(
+            window_id=window_id,
+            model_version=model_version,
+            started_at=started_at,
+            ended_at=ended_at,
+            size=len(texts),
+            score=best.score,
+            metrics=best.metrics,
+            regime=best.reference.name,
+            prior_shift=best.prior_shift,
+            accumulated=best.accumulated,
+            new_spam_patterns=new_spam_patterns(window, best.reference),
+        )
+
+
+def _compare(
+    window: Corpus, reference: ReferenceSet, *, history: Sequence[DriftReport], labels: Sequence[MetricDrift]
+) -> _Comparison:
+    views = views_of(window, level=reference.level)
+    by_view = {view: _view_metrics(window, view, chosen, reference) for view, chosen in views.items()}
+    share = _share_metric(window, reference)
+    within = [metric for view, metrics in by_view.items() if view != "whole" for metric in metrics] + list(labels)
+    accumulated = accumulated_score(within, history=[past for past in history if past.regime == reference.name])
+    within_score = max([metric.score for metric in within] + [accumulated])
+    # A window with more spam of the known kind differs as a whole and not within the classes: advice, not drift.
+    prior_shift = within_score <= THRESHOLD and any(metric.score > THRESHOLD for metric in share)
+    mixed = [] if prior_shift else [metric.score for metric in by_view["whole"]]
+    return _Comparison(
+        reference=reference,
+        metrics=(*by_view["whole"], *share, *within),
+        accumulated=accumulated,
+        prior_shift=prior_shift,
+        score=max([within_score, *mixed]),
+    )
+
+
+def _view_metrics(window: Corpus, view: str, chosen: Ints, reference: ReferenceSet) -> list[MetricDrift]:
+    """A view larger than its floors were measured at is split evenly; parts are compared, and their metrics averaged."""
+    floors = {metric: reference.floors.get(metric_name(metric, view)) for metric in METRICS}
+    sizes = [floor.sizes[-1] for floor in floors.values() if floor is not None]
+    if len(chosen) < SMALLEST_VIEW or not sizes:
+        return []
+    parts = -(-len(chosen) // min(sizes))
+    measured = [reference.views[view].measure(window.select(chosen[part::parts])) for part in range(parts)]
+    found = []
+    for metric, floor in floors.items():
+        if floor is not None:
+            raw = float(np.mean([part[metric] for part in measured]))
+            median, upper = floor.at(len(chosen) / parts)
+            found.append(_metric(metric_name(metric, view), raw, median=median, upper=upper))
+    return found
+
+
+def _share_metric(window: Corpus, reference: ReferenceSet) -> list[MetricDrift]:
+    floor = reference.floors.get(SPAM_SHARE)
+    if floor is None or len(window) < SMALLEST_VIEW:
+        return []
+    median, upper = floor.at(len(window))
+    raw = abs(float(window.spam.mean()) - reference.spam_share)
+    return [_metric(SPAM_SHARE, raw, median=median, upper=upper)]
+
+
+def _metric(name: str, raw: float, *, median: float, upper: float) -> MetricDrift:
+    score = calibrated(raw, median=median, upper=upper, largest=largest_value(name))
+    return MetricDrift(name=name, raw=raw, median=median, upper=upper, score=score)

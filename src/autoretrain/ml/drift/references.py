@@ -1,0 +1,172 @@
+"""What does a champion carry to recognise drift? Its reference sets with their noise floors, and its golden ham set.
+
+The artefact is JSON, the same bytes for the same rows, model and seed. It holds message texts and is kept and guarded
+like training data. Sets are frozen: a promotion adds one to the next champion's, a rollback brings the old ones back.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from autoretrain.domain.errors import ArtefactRejected, BadData
+from autoretrain.domain.messages import Label, LabelledMessage
+from autoretrain.ml.clusters import cap_per_cluster, cluster_ids
+from autoretrain.ml.drift.calibration import Floor, floors_of
+from autoretrain.ml.drift.corpus import Corpus, suspect_level, views_of
+from autoretrain.ml.drift.metrics import METRICS, SPAM_SHARE, metric_name
+from autoretrain.ml.drift.reference import RESAMPLINGS, ReferenceView
+from autoretrain.ml.linear import LinearModel
+from autoretrain.ml.text import canonical
+
+FORMAT: Final = 1
+BASE: Final = "base"
+MOST_SETS: Final = 5
+LEAST_ROWS: Final = 100
+GOLDEN_HAM: Final = 200
+VIEWS: Final = ("whole", "spam", "ham", "suspect")
+LABEL_METRICS: Final = ("label_errors_spam", "label_errors_ham")
+METRIC_COUNT: Final = len(VIEWS) * len(METRICS) + 1 + len(LABEL_METRICS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenHam:
+    """Held-out ham, and the share of it that the model itself flags as spam, in [0, 1]."""
+
+    texts: tuple[str, ...]
+    flagged: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledCounts:
+    """Of the base set's rows with one predicted label: how many, and how many of these predictions are wrong."""
+
+    rows: int
+    errors: int
+
+
+class ReferenceSet:
+    """The messages of one regime as a model scores them. `floors` is empty until `calibrate` or `parse` fills it."""
+
+    def __init__(
+        self, name: str, texts: Sequence[str], scores: Sequence[float], *, threshold: float, floors: dict[str, Floor]
+    ) -> None:
+        self.name, self.texts, self.scores, self.floors = name, tuple(texts), tuple(scores), floors
+        corpus = Corpus.of(texts, scores, threshold=threshold)
+        self.level = suspect_level(corpus)
+        self.spam_share = float(corpus.spam.mean())
+        self.views = {
+            view: ReferenceView(corpus.select(chosen)) for view, chosen in views_of(corpus, level=self.level).items()
+        }
+
+    def calibrate(self, *, rng: np.random.Generator) -> None:
+        """Fill `floors` by resampling this set. A view of fewer than ten messages has none, and is not measured."""
+        for name, view in self.views.items():
+            samples = {size: view.undrifted(size, rng=rng) for size in view.sizes()}
+            floors = floors_of(samples, metrics=METRIC_COUNT)
+            self.floors |= {metric_name(metric, name): floor for metric, floor in floors.items()}
+        whole, spam = self.views["whole"], self.views["spam"].size
+        shares = {}
+        for size in whole.sizes():
+            drawn = rng.hypergeometric(spam, whole.size - spam, size, RESAMPLINGS)
+            shares[size] = {SPAM_SHARE: np.abs(drawn / size - (spam - drawn) / (whole.size - size))}
+        self.floors |= floors_of(shares, metrics=METRIC_COUNT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class References:
+    """The parsed artefact. `labelled` counts the base set by predicted label."""
+
+    sets: tuple[ReferenceSet, ...]
+    labelled: dict[Label, LabelledCounts]
+    golden_ham: GoldenHam
+
+
+def build_references(
+    model: LinearModel,
+    base: Sequence[LabelledMessage],
+    *,
+    regimes: Sequence[tuple[str, Sequence[str]]] = (),
+    seed: int,
+) -> bytes:
+    """The champion's frozen reference artefact.
+
+    `base` are held-out rows, `regimes` the evaluation windows of promotions, oldest first (the newest four are kept);
+    neither may hold a message that `model` was fitted to. At most three copies of a campaign count. Regimes of fewer
+    than LEAST_ROWS messages are left out, since such a set can tell nothing apart. Raises `BadData` when `base` itself
+    is that small. Takes about 5 s for 600 rows.
+    """
+    kept = [base[index] for index in cap_per_cluster(cluster_ids([row.text for row in base]))]
+    if len(kept) < LEAST_ROWS:
+        raise BadData("drift reference", f"{len(kept)} held-out messages; at least {LEAST_ROWS} are needed")
+    rng = np.random.default_rng(seed)
+    sets = [_built(BASE, [row.text for row in kept], model=model, rng=rng)]
+    for name, texts in list(regimes)[-(MOST_SETS - 1) :]:
+        distinct = [texts[index] for index in cap_per_cluster(cluster_ids(texts))]
+        if len(distinct) >= LEAST_ROWS:
+            sets.append(_built(name, distinct, model=model, rng=rng))
+    document = {
+        "format": FORMAT,
+        "sets": [_rendered(item) for item in sets],
+        "labelled": _labelled(kept, sets[0].scores, threshold=model.threshold),
+        "golden_ham": _golden_ham(kept, model=model),
+    }
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def parse_references(data: bytes, *, threshold: float) -> References:
+    """The artefact that `build_references` wrote; raises `ArtefactRejected` for anything else."""
+    try:
+        document = json.loads(data)
+        if document["format"] != FORMAT:
+            raise ArtefactRejected(f"drift reference of format {document['format']!r}; this version reads {FORMAT}")
+        return References(
+            sets=tuple(_parsed_set(item, threshold=threshold) for item in document["sets"]),
+            labelled={Label(label): LabelledCounts(**counts) for label, counts in document["labelled"].items()},
+            golden_ham=GoldenHam(
+                texts=tuple(document["golden_ham"]["texts"]), flagged=float(document["golden_ham"]["flagged"])
+            ),
+        )
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ArtefactRejected(f"not a drift reference: {type(error).__name__}") from error
+
+
+def _built(name: str, texts: Sequence[str], *, model: LinearModel, rng: np.random.Generator) -> ReferenceSet:
+    scores = [round(score, 6) for score in model.scores(texts)]
+    built = ReferenceSet(name, texts, scores, threshold=model.threshold, floors={})
+    built.calibrate(rng=rng)
+    return built
+
+
+def _rendered(item: ReferenceSet) -> dict[str, Any]:
+    floors = {name: floor.as_json() for name, floor in item.floors.items()}
+    return {"name": item.name, "texts": item.texts, "scores": item.scores, "floors": floors}
+
+
+def _parsed_set(item: dict[str, Any], *, threshold: float) -> ReferenceSet:
+    floors = {name: Floor.from_json(rows) for name, rows in item["floors"].items()}
+    return ReferenceSet(item["name"], item["texts"], item["scores"], threshold=threshold, floors=floors)
+
+
+def _labelled(
+    rows: Sequence[LabelledMessage], scores: Sequence[float], *, threshold: float
+) -> dict[str, dict[str, int]]:
+    counts = {label.value: {"rows": 0, "errors": 0} for label in Label}
+    for row, score in zip(rows, scores, strict=True):
+        predicted = Label.SPAM if score >= threshold else Label.HAM
+        counts[predicted]["rows"] += 1
+        counts[predicted]["errors"] += predicted is not row.label
+    return counts
+
+
+def _golden_ham(rows: Sequence[LabelledMessage], *, model: LinearModel) -> dict[str, Any]:
+    """Chosen by a hash of the message, so that the same rows in another order give the same set."""
+    ham = sorted(
+        (row.text for row in rows if row.label is Label.HAM),
+        key=lambda text: hashlib.sha256(canonical(text).encode("utf-8", "surrogatepass")).digest(),
+    )[:GOLDEN_HAM]
+    flagged = sum(score >= model.threshold for score in model.scores(ham))
+    return {"texts": ham, "flagged": round(flagged / len(ham), 6) if ham else 0.0}

@@ -1,0 +1,125 @@
+"""How does an error look to a client? RFC 9457 problem+json on every route, and `{"error": …}` under /v2.
+
+The only place that turns the errors of the layers below into status codes.
+"""
+
+import traceback
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from autoretrain.domain.errors import StoreUnavailable, UnknownPrediction
+from autoretrain.serving.dataplane import NotReady
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS: Final = "1"
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+
+
+class InvalidBody(Exception):  # noqa: N818 - named for what the client sent
+    """A request that was read by hand does not fit; `errors` are pydantic's."""
+
+    def __init__(self, errors: Sequence[Any]) -> None:
+        self.errors = errors
+        super().__init__("the request is not valid")
+
+
+def problem(
+    path: str, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any
+) -> Response:
+    """The answer for an error at `path`; `members` are added to the problem document."""
+    if path == "/v2" or path.startswith("/v2/"):
+        body: dict[str, Any] = {"error": detail}
+        media_type = "application/json"
+    else:
+        body = {"type": "about:blank", "title": _PHRASES.get(status, "Error"), "status": status, "detail": detail}
+        body |= members
+        media_type = "application/problem+json"
+    return Response(orjson.dumps(body), status_code=status, media_type=media_type, headers=headers)
+
+
+def describe_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
+    """Each of pydantic's errors as field path and message; what the client sent is left out."""
+    described = []
+    for error in errors:
+        where = error["loc"][1:] if error["loc"][:1] in {("body",), ("query",), ("path",)} else error["loc"]
+        # Where a body is no JSON, the location is a byte offset, which is no field.
+        path = "" if error["type"] == "json_invalid" else _field_path(where)
+        described.append({"path": path, "message": error["msg"]})
+    return described
+
+
+def _field_path(location: Sequence[str | int]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.removeprefix(".")
+
+
+def _invalid(request: Request, errors: Sequence[Any]) -> Response:
+    described = describe_errors(errors)
+    first = ": ".join(part for part in described[0].values() if part)
+    more = f" (and {len(described) - 1} more)" if len(described) > 1 else ""
+    return problem(request.url.path, 422, f"{first}{more}", errors=described)
+
+
+def add_error_answers(app: FastAPI) -> None:
+    """Register one answer for each kind of error."""
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers) if error.headers else None
+        return problem(request.url.path, error.status_code, str(error.detail), headers=headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid_request(request: Request, error: RequestValidationError) -> Response:
+        return _invalid(request, error.errors())
+
+    @app.exception_handler(InvalidBody)
+    async def invalid_body(request: Request, error: InvalidBody) -> Response:
+        return _invalid(request, error.errors)
+
+    @app.exception_handler(UnknownPrediction)
+    async def unknown_prediction(request: Request, error: UnknownPrediction) -> Response:
+        return problem(request.url.path, 404, str(error))
+
+    @app.exception_handler(StoreUnavailable)
+    @app.exception_handler(NotReady)
+    async def not_available(request: Request, error: Exception) -> Response:
+        return problem(request.url.path, 503, str(error), headers={"retry-after": RETRY_AFTER_SECONDS})
+
+
+class LastResort:
+    """Answers 500 for what nobody foresaw, and logs where it happened without the values: one may be a message."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Any) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-4:]]
+            log.error("request failed", path=scope["path"], error=type(error).__name__, where=where)
+            if not started:
+                response = problem(scope["path"], 500, "the server failed on this request; its log says where")
+                await response(scope, receive, send)

@@ -1,0 +1,60 @@
+"""What stands in the way of a start is said before any work, with what to do about it."""
+
+import os
+import socket
+
+from autoretrain.app import preflight
+
+
+def test_a_taken_port_names_its_process_and_the_variable_that_moves_it(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        [problem] = preflight.check_machine(tmp_path, ports={"AUTORETRAIN_SERVING_PORT": port})
+    assert f"Port {port} is taken by" in problem
+    assert f"(pid {os.getpid()})" in problem
+    assert "AUTORETRAIN_SERVING_PORT=" in problem
+
+
+def test_the_port_proposed_instead_is_free(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        [problem] = preflight.check_machine(tmp_path, ports={"AUTORETRAIN_SERVING_PORT": taken.getsockname()[1]})
+        proposed = int(problem.split("AUTORETRAIN_SERVING_PORT=")[1].split()[0])
+        assert preflight.is_free(proposed)
+
+
+def test_a_port_held_by_a_process_that_an_earlier_run_left_is_no_problem(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = {"AUTORETRAIN_SERVING_PORT": taken.getsockname()[1]}
+        assert preflight.check_machine(tmp_path, ports=ports, own_pids=frozenset({os.getpid()})) == []
+
+
+def test_a_port_that_is_no_number_is_refused_by_its_variable(monkeypatch):
+    monkeypatch.setenv("AUTORETRAIN_MLFLOW_PORT", "http")
+    try:
+        preflight.ports_from_environment()
+    except ValueError as error:
+        assert str(error).startswith("AUTORETRAIN_MLFLOW_PORT=http is not a port")
+    else:
+        raise AssertionError("a port that is no number was accepted")
+
+
+def test_too_little_disk_is_said_with_the_figure(tmp_path, monkeypatch):
+    monkeypatch.setattr(preflight, "MINIMUM_FREE_BYTES", 2**60)
+    [problem] = preflight.check_machine(tmp_path, ports={})
+    assert "GiB are free" in problem
+
+
+def test_leftovers_are_read_from_the_children_file_and_a_broken_file_means_none(tmp_path):
+    children = tmp_path / ".autoretrain" / "children.json"
+    assert preflight.leftover_pids(tmp_path) == frozenset()
+    children.parent.mkdir()
+    children.write_text('[{"pid": 7, "created": 1.0}]')
+    assert preflight.leftover_pids(tmp_path) == frozenset({7})
+    children.write_text("{half")
+    assert preflight.leftover_pids(tmp_path) == frozenset()
