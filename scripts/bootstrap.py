@@ -19,10 +19,8 @@ VERBS_WITH_PORTS = {"run"}
 TOTAL_STEPS = {"run": 8, "demo": 8}
 
 if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python meets first
-    sys.exit(
-        "AutoRetrain needs Python 3.11 or later, this is %d.%d. Name another: make run PYTHON=python3.12"
-        % sys.version_info[:2]  # noqa: UP031 - so that an older Python can print it
-    )
+    found = ".".join(map(str, sys.version_info[:2]))
+    sys.exit("AutoRetrain needs Python 3.11 or later, this is " + found + ". Name another: make run PYTHON=python3.12")
 
 sys.path.insert(0, str(ROOT / "src"))
 from autoretrain.app import preflight, steps  # noqa: E402 - the path is known only now

@@ -135,9 +135,9 @@ def test_an_error_never_shows_message_text_or_password() -> None:
 
 def test_a_refused_value_does_not_show_the_message_beside_it(store: Store) -> None:
     with pytest.raises(ValueError, match="model_version") as raised:
-        store.add_predictions([prediction(1), prediction(2, text="secret text", model_version=None)])
+        store.add_predictions([prediction(1), prediction(2, text="secret text".upper(), model_version=None)])
     shown = "".join(traceback.format_exception(raised.value))
-    assert "secret text" not in shown
+    assert "SECRET TEXT" not in shown
     assert store.prediction("p1") is None
 
 

@@ -1,4 +1,4 @@
-"""What does the resource definition say about a document? Its defaults, its structure and its rules, as an API server applies them.
+"""What does the resource definition say about a document? Defaults, structure and rules, as an API server applies them.
 
 The text is `crd.yaml` beside this file, byte-equal to `manifests/crd.yaml`. Structure is checked by jsonschema and the
 rules by a CEL library; only the order of the steps and the wording of the answers are ours, and follow Kubernetes'.
@@ -144,7 +144,7 @@ def _broken_rules(node: _Node, *, lenient: bool) -> Iterator[Problem]:
     for rule in node.schema.get("x-kubernetes-validations", ()):
         try:
             holds = _program(rule["rule"]).execute({"self": node.value})
-        except (ValueError, TypeError, RuntimeError) as error:
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
             if not lenient:
                 yield Problem(node.path, f"{rule['message']} (the rule could not be evaluated: {error})")
             continue
@@ -161,22 +161,23 @@ def _program(rule: str) -> Any:
 
 
 def _structural_problems(resource: Mapping[str, Any], schema: Schema) -> list[Problem]:
-    errors = sorted(_validator().iter_errors(resource, _schema=schema), key=lambda error: error.json_path)
+    errors = sorted(_validator_class()(schema).iter_errors(resource), key=lambda error: error.json_path)
     wrong_type = {error.json_path for error in errors if error.validator == "type"}
     return [_translate(error) for error in errors if error.validator == "type" or error.json_path not in wrong_type]
 
 
 @cache
-def _validator() -> Any:
+def _validator_class() -> Any:
     """Return a validator whose patterns end where the text ends: in Python a `$` also matches before a last newline."""
-    checks = jsonschema.Draft202012Validator
+    checks: Any = jsonschema.Draft202012Validator
     pattern = checks.VALIDATORS["pattern"]
 
     def whole_text(validator: Any, expression: str, value: Any, schema: Schema) -> Any:
         ended = expression[:-1] + r"\Z" if expression.endswith("$") else expression
         return pattern(validator, ended, value, schema)
 
-    return jsonschema.validators.extend(checks, {"pattern": whole_text})({})
+    extend: Any = jsonschema.validators.extend
+    return extend(checks, {"pattern": whole_text})
 
 
 def _translate(error: ValidationError) -> Problem:
@@ -184,7 +185,9 @@ def _translate(error: ValidationError) -> Problem:
     path = ""
     for step in error.absolute_path:
         path = f"{path}[{step}]" if isinstance(step, int) else _join(path, str(step))
-    limit, value = error.validator_value, error.instance
+    limit: Any = error.validator_value
+    value: Any = error.instance
+    own_schema: Any = error.schema
     match error.validator:
         case "required":
             missing = next(name for name in limit if name not in value and f"'{name}'" in error.message)
@@ -210,7 +213,7 @@ def _translate(error: ValidationError) -> Problem:
         case "minLength":
             return Problem(path, f"Invalid value: {_quoted(value)}: should be at least {limit} chars long")
         case "pattern":
-            example = f'; write it as "{error.schema["default"]}"' if "default" in error.schema else ""
+            example = f'; write it as "{own_schema["default"]}"' if "default" in own_schema else ""
             return Problem(path, f"Invalid value: {_quoted(value)}: should match '{limit}'{example}")
         case _:
             return Problem(path, error.message)

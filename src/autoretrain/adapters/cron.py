@@ -1,7 +1,7 @@
-"""Would a CronJob accept this schedule, and does it ever come? Arithmetic is croniter's; this only narrows what it takes.
+"""Would a CronJob accept this schedule, and does it ever come? Arithmetic is croniter's; this narrows what it takes.
 
-croniter understands more than Kubernetes: ranges that wrap, weekday 7, `L` and `#`, a field of seconds. A schedule has to
-mean the same everywhere, so what only croniter accepts is refused. The resource definition refuses most of it already.
+croniter understands more than Kubernetes: ranges that wrap, weekday 7, `L` and `#`, a field of seconds. A schedule has
+to mean the same everywhere, so what only croniter accepts is refused. The definition refuses most of it already.
 """
 
 import re

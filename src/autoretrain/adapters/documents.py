@@ -15,7 +15,7 @@ class _KubernetesLoader(yaml.SafeLoader):
     """Safe YAML as Kubernetes reads it: names are text, dates stay text, and nothing is said twice."""
 
 
-def _construct_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[str, Any]:
+def _construct_mapping(loader: _KubernetesLoader, node: yaml.MappingNode) -> dict[str, Any]:
     loader.flatten_mapping(node)
     mapping: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -28,8 +28,12 @@ def _construct_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[
     return mapping
 
 
+def _construct_text(loader: _KubernetesLoader, node: yaml.ScalarNode) -> str:
+    return loader.construct_scalar(node)
+
+
 _KubernetesLoader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
-_KubernetesLoader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)
+_KubernetesLoader.add_constructor("tag:yaml.org,2002:timestamp", _construct_text)
 
 
 def load_document(path: Path) -> dict[str, Any]:
@@ -44,7 +48,7 @@ def load_document(path: Path) -> dict[str, Any]:
         raise _invalid(path, f"is not UTF-8: byte {error.start} can't be decoded") from None
     try:
         # Safe: the loader is a SafeLoader with stricter mappings.
-        documents = [document for document in yaml.load_all(text, Loader=_KubernetesLoader) if document is not None]  # noqa: S506
+        documents = [document for document in yaml.load_all(text, Loader=_KubernetesLoader) if document is not None]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         hint = "; write a value that starts with * or @ in quotes" if _starts_with_indicator(text, mark) else ""

@@ -26,6 +26,7 @@ from autoretrain.ml.artefact import digest_of
 __all__ = ["MlflowRegistry", "server_command"]
 
 ROLES: Final = ("champion", "previous", "candidate")
+"""By precedence: a version that holds several is known by the first."""
 EXAMPLES: Final = ("Are we still meeting for lunch tomorrow?", "WINNER! Claim your free prize now, text WIN to 80082")
 _WAIT_SECONDS: Final = 10
 _PAGE: Final = 200
@@ -44,26 +45,29 @@ class MlflowRegistry:
     def versions(self) -> tuple[RegistryVersion, ...]:
         """Every version, oldest first; none where the model is not registered."""
         with self.connection.session() as client:
-            return tuple(_registry_version(found) for found in self._search(client))
+            found = self._search(client)
+            held = self._held_roles(client) if found else {}
+            roles = {version: role for role in reversed(ROLES) if (version := held.get(role))}
+            return tuple(_registry_version(entry, alias=roles.get(str(entry.version), "")) for entry in found)
 
     def set_aliases(self, *, champion: str | None, candidate: str | None, previous: str | None) -> None:
         """Let exactly these versions hold the roles. Repeating it changes nothing and repairs what was left half done."""
         wanted = {"champion": champion, "candidate": candidate, "previous": previous}
         with self.connection.session() as client:
             found = self._search(client)
-            held = {alias: entry.version for entry in found for alias in entry.aliases}
+            held = self._held_roles(client) if found else {}
             for role, version in wanted.items():
                 if version is None and role in held:
                     client.delete_registered_model_alias(self.name, role)
                 elif version is not None and held.get(role) != version:
                     client.set_registered_model_alias(self.name, role, version)
             for entry in found:
-                self._mark_lifecycle(client, entry, archived=entry.version not in wanted.values())
+                self._mark_lifecycle(client, entry, archived=str(entry.version) not in wanted.values())
 
     def fetch_artefact(self, version: str) -> ModelArtefact:
         """What `version` is made of. Raises ArtefactRejected where it is not what was registered, or never was."""
         with self.connection.session() as client:
-            entry = next((entry for entry in self._search(client) if entry.version == version), None)
+            entry = next((entry for entry in self._search(client) if str(entry.version) == version), None)
             if entry is None:
                 raise ArtefactRejected(f"{self.name} has no version {version} in the registry")
             files = self._download(client, version, names=("model.json", "reference.json", "card.json"))
@@ -86,7 +90,7 @@ class MlflowRegistry:
             if not found or "summary" not in found[0].tags:
                 return None
             summary = load_record(TrainingSummary, json.loads(found[0].tags["summary"]))
-            return replace(summary, version=found[0].version)
+            return replace(summary, version=str(found[0].version))
 
     def register_artefact(
         self,
@@ -121,7 +125,7 @@ class MlflowRegistry:
             first = found[0]
             client.set_registered_model_alias(self.name, "candidate", first.version)
             self._mark_lifecycle(client, first, archived=False)
-            return replace(_registry_version(first), alias="candidate")
+            return _registry_version(first, alias="candidate")
 
     def _create(self, client: Any, files: Mapping[str, bytes], *, run_id: str, tags: Mapping[str, str]) -> Any:
         from mlflow.entities import LoggedModelOutput, LoggedModelStatus
@@ -171,6 +175,10 @@ class MlflowRegistry:
             paths = {name: repository.download_artifacts(f"artifacts/{name}", directory) for name in names}
             return {name: Path(path).read_bytes() for name, path in paths.items()}
 
+    def _held_roles(self, client: Any) -> dict[str, str]:
+        # A search for versions leaves their aliases out; the model itself has them.
+        return {role: str(version) for role, version in client.get_registered_model(self.name).aliases.items()}
+
     def _of_run(self, client: Any, run_name: str) -> list[Any]:
         return self._search(client, f" and tags.run_name = '{run_name}'")
 
@@ -190,8 +198,7 @@ def _pages(client: Any, query: str) -> Iterator[Any]:
             return
 
 
-def _registry_version(entry: Any) -> RegistryVersion:
-    alias = next((role for role in ROLES if role in entry.aliases), "")
+def _registry_version(entry: Any, *, alias: str) -> RegistryVersion:
     return RegistryVersion(
         version=str(entry.version), digest=entry.tags.get("digest", ""), alias=alias, run_id=entry.run_id or ""
     )

@@ -1,7 +1,7 @@
 """How the record of a status becomes the resource's `status`, and comes back unchanged.
 
-Names follow Kubernetes: camelCase, times end in `Time`. What is not known is left out. Unknown names are ignored, so that
-an older release reads the status of a newer one.
+Names follow Kubernetes: camelCase, times end in `Time`. What is not known is left out. Unknown names are ignored, so
+that an older release reads the status of a newer one.
 """
 
 import dataclasses
@@ -39,16 +39,11 @@ def parse_status(fields: Mapping[str, Any]) -> Status:
     """Return the record that `render_status` wrote. Raises AutoRetrainError where the shape does not fit."""
     try:
         return records.load_record(Status, _rename(_flat(fields), {wire: name for name, wire in _wire_names().items()}))
-    except (ValidationError, AttributeError, TypeError, ValueError) as error:
-        reason = (
-            "; ".join(
-                f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
-                for problem in error.errors(include_input=False)
-            )
-            if isinstance(error, ValidationError)
-            else str(error)
-        )
-        raise AutoRetrainError(f"the status can't be read: {reason}") from None
+    except ValidationError as error:
+        reasons = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
+        raise AutoRetrainError(f"the status can't be read: {reasons}") from None
+    except (AttributeError, TypeError, ValueError) as error:
+        raise AutoRetrainError(f"the status can't be read: {error}") from None
 
 
 def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from autoretrain.adapters import crd, cron, records
 from autoretrain.adapters.documents import load_document
 from autoretrain.adapters.resource_status import parse_status, render_status
 from autoretrain.domain.errors import InvalidSpec, Problem
-from autoretrain.domain.spec import Requests, SpamModel, SpamModelSpec
+from autoretrain.domain.spec import AlgorithmSpec, Requests, SpamModel, SpamModelSpec
 from autoretrain.domain.status import Status
+from autoretrain.ml.variants import parse_variants
 
 __all__ = ["load_document", "parse_spam_model", "parse_status", "render_document", "render_status", "unused_here"]
 
@@ -45,9 +46,13 @@ CLUSTER_ONLY = (
     "alerts.secretRef",
     "agent",
 )
+# What an API server knows of every object's metadata.
 _METADATA = frozenset(
-    "name generateName namespace labels annotations uid generation resourceVersion creationTimestamp deletionTimestamp "
-    "deletionGracePeriodSeconds finalizers ownerReferences managedFields selfLink".split()
+    [
+        *("name", "generateName", "namespace", "labels", "annotations", "uid", "generation", "resourceVersion"),
+        *("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "finalizers", "ownerReferences"),
+        *("managedFields", "selfLink"),
+    ]
 )
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
@@ -70,8 +75,11 @@ def parse_spam_model(
 
 
 def unused_here(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the paths of fields that `document` sets and only a cluster uses, as `spec.serving.ingress`."""
-    said = crd.without_defaults(crd.apply_defaults(document, crd.resource_schema()), crd.resource_schema())["spec"]
+    """Return the paths of fields that `document` sets and only a cluster uses, as `spec.serving.ingress`.
+
+    Raises InvalidSpec, as parse_spam_model does.
+    """
+    said = crd.without_defaults(_checked(document), crd.resource_schema())["spec"]
     return tuple(f"spec.{path}" for path in CLUSTER_ONLY if _look_up(said, path) is not None)
 
 
@@ -116,6 +124,8 @@ def _checked(document: Mapping[str, Any]) -> dict[str, Any]:
     problems = [*_envelope_problems(resource), *crd.find_problems(resource, schema)]
     reported = {problem.path for problem in problems}
     problems += [problem for problem in _schedule_problems(resource) if problem.path not in reported]
+    if not problems:
+        problems += _algorithm_problems(resource["spec"]["training"])
     if problems:
         raise InvalidSpec(tuple(problems))
     return resource
@@ -155,6 +165,17 @@ def _schedule_problems(resource: Mapping[str, Any]) -> list[Problem]:
     return [Problem(f"spec.triggers.schedule.{name}", problem) for name, problem in wrong if problem]
 
 
+def _algorithm_problems(training: Mapping[str, Any]) -> list[Problem]:
+    """Check the hyper-parameters against the trainer that ships with this release; another image has its own."""
+    if training["image"]:
+        return []
+    try:
+        parse_variants([AlgorithmSpec(**algorithm) for algorithm in training["algorithms"]])
+    except InvalidSpec as invalid:
+        return list(invalid.problems)
+    return []
+
+
 def _build_spec(spec: Mapping[str, Any]) -> SpamModelSpec:
     """Return the record of a checked spec. Decimals become floats on the way."""
     data, training, serving = spec["data"], spec["training"], spec["serving"]
@@ -167,13 +188,7 @@ def _build_spec(spec: Mapping[str, Any]) -> SpamModelSpec:
             "path": data.get("file", {}).get("path"),
             "sha256": data.get("sha256"),
         },
-        "training": {
-            **_snake(training),
-            "algorithms": [
-                {"name": algorithm["name"], "parameters": {k: _number(v) for k, v in algorithm["parameters"].items()}}
-                for algorithm in training["algorithms"]
-            ],
-        },
+        "training": _snake(training),
         "serving": _snake(serving),
         "registered_model_name": spec["registry"]["registeredModelName"],
         "monitoring": {
@@ -201,16 +216,6 @@ def _build_spec(spec: Mapping[str, Any]) -> SpamModelSpec:
 def _snake(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return `fields` under the names that the records use: `minF1Gain` is `min_f1_gain`."""
     return {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower(): value for name, value in fields.items()}
-
-
-def _number(text: str) -> object:
-    """Return a hyper-parameter as the number that it spells, or as it stands."""
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _look_up(value: Any, path: str) -> Any:

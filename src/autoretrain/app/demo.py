@@ -133,9 +133,7 @@ def play(stack: Stack, traffic: Traffic, steps: Steps) -> None:
 
 def comparison_line(stack: Stack) -> str:
     """Return candidate against champion in numbers, from the summary of the promoted run."""
-    runs = sorted(
-        stack.state.runs(KEY).glob("*/summary.json"), key=lambda path: path.stat().st_mtime
-    )
+    runs = sorted(stack.state.runs(KEY).glob("*/summary.json"), key=lambda path: path.stat().st_mtime)
     recent = json.loads(runs[-1].read_text())["recent"]
     if recent is None:
         return "no recent rows"

@@ -10,7 +10,8 @@ from autoretrain.domain.messages import Label
 from autoretrain.domain.observation import GuardEvidence, LabelSupply, Performance
 from autoretrain.domain.spec import MonitoringSpec, SpamModelSpec, TriggersSpec
 from autoretrain.domain.status import GuardState, ModelRef, Status
-from autoretrain.ml.drift import golden_ham
+from autoretrain.ml.drift.detector import DriftDetector
+from autoretrain.ml.drift.references import GoldenHam
 from autoretrain.ml.guarding import measure_guard
 from autoretrain.ml.linear import LinearModel
 from autoretrain.ml.performance import measure_performance
@@ -20,11 +21,12 @@ GUARD_MESSAGES = 5000
 
 @dataclass(slots=True)
 class EvidenceReader:
-    """Keeps nothing but the models that it scored with last, by digest."""
+    """Keeps nothing but what it scored with last: the previous model by digest, the golden ham by version."""
 
     store: Store
     serving: ServingClient
     _models: dict[str, LinearModel] = field(default_factory=dict)
+    _golden: dict[str, GoldenHam] = field(default_factory=dict)
 
     def drift(
         self, champion: ModelRef | None, *, triggers: TriggersSpec, monitoring: MonitoringSpec, now: datetime
@@ -88,11 +90,14 @@ class EvidenceReader:
 
     def _golden_ham(self, guard: GuardState) -> tuple[list[Label] | None, float | None]:
         """Score held-out ham through the live server: a limit that does not depend on what the candidate promised."""
-        artefact = self.store.artefact_by_version(guard.version)
-        if artefact is None:
-            return None, None
-        messages, expected = golden_ham(artefact.reference)
-        return (self.serving.labels_of(messages), expected) if messages else (None, None)
+        if guard.version not in self._golden:
+            artefact = self.store.artefact_by_version(guard.version)
+            if artefact is None:
+                return None, None
+            detector = DriftDetector.load(artefact.reference, LinearModel.load(artefact.model))
+            self._golden = {guard.version: detector.golden_ham}
+        golden = self._golden[guard.version]
+        return (self.serving.labels_of(golden.texts), golden.flagged) if golden.texts else (None, None)
 
     def _model(self, digest: str) -> LinearModel | None:
         if digest not in self._models:

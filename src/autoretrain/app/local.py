@@ -36,6 +36,7 @@ class LocalWorld:
     _serving: ServingClient = field(init=False)
     evidence: EvidenceReader = field(init=False)
     _registry: MlflowRegistry | None = field(init=False, default=None)
+    _trainer: LocalTrainer | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._serving = ServingClient(f"http://{self.settings.host}:{self.settings.serving_port}")
@@ -62,11 +63,13 @@ class LocalWorld:
         return replace(model, spec=replace(model.spec, suspend=True)) if suspended else model
 
     def trainer(self, model: SpamModel) -> LocalTrainer:
-        return LocalTrainer(
-            self.state.runs(model.key),
-            arguments=("--file", str(self.document_path), "--quiet"),
-            backoff_limit=model.spec.training.backoff_limit,
-        )
+        if self._trainer is None:
+            self._trainer = LocalTrainer(
+                self.state.runs(model.key),
+                arguments=("--file", str(self.document_path), "--quiet"),
+                backoff_limit=model.spec.training.backoff_limit,
+            )
+        return self._trainer
 
     # The four steps' IO.
 
@@ -125,6 +128,20 @@ class LocalWorld:
         self._sync_experiment(model, result.status)
         for alert in result.plan.alerts:
             self.notify(model.key, alert)
+
+    def tidy(self, now: datetime) -> None:
+        """Delete what is older than the retention, and artefacts without a role."""
+        model = self.model()
+        status = self.state.read_status(model.key)
+        self.store.purge(now=now, retention_seconds=model.spec.feedback.retention_seconds)
+        if status.active_run is not None or status.rollout is not None:
+            return  # a fresh artefact has no role yet
+        deployment = self.store.deployment()
+        keep = {ref.digest for ref in (status.champion, status.previous) if ref}
+        keep |= {status.candidate.summary.digest} if status.candidate else set()
+        keep |= {deployment.digest} if deployment else set()
+        keep |= {deployment.experiment.digest} if deployment and deployment.experiment else set()
+        self.store.prune_artefacts(keep)
 
     # What they rest on.
 

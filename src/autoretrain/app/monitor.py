@@ -26,7 +26,8 @@ log = structlog.get_logger("autoretrain.monitor")
 class MonitorMetrics:
     """The gauges of the monitor; each value stands beside the time that it was measured at."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
         model = ["spammodel", "model_version"]
         self.drift = Gauge("autoretrain_drift_ratio", "Calibrated drift score.", [*model, "metric"], registry=registry)
         self.floor = Gauge(
@@ -78,7 +79,7 @@ class Monitor:
     """Measures one model. `world` also makes the passes where this process is the one that decides."""
 
     world: LocalWorld
-    metrics: MonitorMetrics = field(default_factory=lambda: MonitorMetrics(CollectorRegistry()))
+    metrics: MonitorMetrics = field(default_factory=MonitorMetrics)
     _windows: WindowMonitor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,8 +98,8 @@ class Monitor:
         self._windows.measure(model.spec.monitoring, now=utc_now())
         return run_pass(self.world, utc_now())
 
-    def publish(self) -> None:
-        """Measure and show the figures; deciding is somebody else's."""
+    def publish(self) -> float:
+        """Measure and show the figures; deciding is somebody else's. Return the seconds until the next time."""
         model = self.world.model()
         reports = self._windows.measure(model.spec.monitoring, now=utc_now())
         for report in reports[-1:] or self.recent_reports(limit=1):
@@ -107,6 +108,7 @@ class Monitor:
         performance = self.world.evidence.performance(champion, spec=model.spec, now=utc_now())
         if performance is not None:
             self.metrics.show_performance(model.key, performance, now=time.time())
+        return model.spec.monitoring.interval_seconds
 
     def recent_reports(self, *, limit: int = TREND_WINDOWS) -> list[DriftReport]:
         """Return the newest reports of the deployed version, oldest first."""

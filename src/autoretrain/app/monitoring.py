@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from autoretrain.adapters.store import Store
 from autoretrain.domain.deployment import ModelArtefact
 from autoretrain.domain.drift import DriftReport
-from autoretrain.domain.messages import Prediction
+from autoretrain.domain.messages import AuditedPrediction, Prediction
 from autoretrain.domain.spec import MonitoringSpec
-from autoretrain.ml.drift import DriftDetector
+from autoretrain.ml.drift.detector import DriftDetector
 from autoretrain.ml.linear import LinearModel
 
 MAX_WINDOWS_A_PASS = 40
 HISTORY_WINDOWS = 50
+LABELLED_WINDOWS = 2  # labels come late: those of the two windows before count too
 
 
 @dataclass(slots=True)
@@ -44,7 +45,9 @@ class WindowMonitor:
             if not is_complete([row for _, row in rows], spec=spec, now=now):
                 break
             history = self.store.reports(version=deployment.version, limit=HISTORY_WINDOWS)
-            report = evaluate_window(detector, rows, version=deployment.version, history=history)
+            since = history[-LABELLED_WINDOWS].started_at if len(history) >= LABELLED_WINDOWS else rows[0][1].at
+            audited, _ = self.store.audited(version=deployment.version, since=since)
+            report = evaluate_window(detector, rows, version=deployment.version, history=history, audited=audited)
             self.store.save_report(report, first_sequence=rows[0][0], last_sequence=rows[-1][0])
             reports.append(report)
         return reports
@@ -82,6 +85,7 @@ def evaluate_window(
     *,
     version: str,
     history: Sequence[DriftReport],
+    audited: Sequence[AuditedPrediction],
 ) -> DriftReport:
     predictions = [row for _, row in rows]
     return detector.evaluate(
@@ -92,4 +96,5 @@ def evaluate_window(
         ended_at=predictions[-1].at,
         scores=[row.score for row in predictions],
         history=history,
+        audited=audited,
     )

@@ -26,7 +26,8 @@ from autoretrain.app.passes import PassResult, run_pass
 from autoretrain.app.state import StateDirectory
 from autoretrain.app.steps import Steps
 from autoretrain.app.supervisor import ChildSpec, Supervisor, end_leftovers
-from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.domain.errors import AutoRetrainError, InvalidSpec, StoreUnavailable
+from autoretrain.domain.spec import SpamModel
 
 TOTAL_STEPS = 8
 MLFLOW_START_SECONDS = 90.0
@@ -34,6 +35,8 @@ SERVING_START_SECONDS = 30.0
 FIRST_MODEL_SECONDS = 900.0
 HEAL_SECONDS = 0.5
 BUSY_SECONDS = 1.0
+BLOCKED_SECONDS = 5.0
+TIDY_EVERY = timedelta(hours=1)
 
 log = structlog.get_logger("autoretrain.runner")
 
@@ -53,7 +56,6 @@ class LocalController:
     settings: Settings
     state: StateDirectory
     with_dashboard: bool = True
-    on_pass: Callable[[PassResult], None] = lambda _result: None
     _supervisor: Supervisor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,7 +84,7 @@ class LocalController:
         sender = AlertSender.from_environment()
         world = LocalWorld.open(self.settings, expect_serving=True, notify=sender.send)
         try:
-            self._start_services(steps)
+            self._start_services(steps, world.model())
             self._first_model(world, steps)
             sys.stderr.write(
                 narration.welcome(self.settings, source_note=prepared.source_note, with_dashboard=self.with_dashboard)
@@ -110,15 +112,21 @@ class LocalController:
         ports = (settings.mlflow_port, settings.serving_port, settings.monitor_port, settings.dashboard_port)
         return dict(zip(preflight.DEFAULT_PORTS, ports, strict=True))
 
-    def _start_services(self, steps: Steps) -> None:
+    def _start_services(self, steps: Steps, model: SpamModel) -> None:
         settings = self.settings
+        # Serving reads no document: on a cluster it gets the same from its Pod template.
+        serving = {
+            "AUTORETRAIN_MODEL": model.key,
+            "AUTORETRAIN_AUDIT_RATE": str(model.spec.monitoring.audit_rate),
+            "AUTORETRAIN_DRIFT_THRESHOLD": str(model.spec.triggers.drift.threshold),
+        }
         python = (sys.executable, "-m", "autoretrain")
         with steps.step("Start the MLflow server"):
             command = server_command(settings.mlflow_tracking_uri, host=settings.host, port=settings.mlflow_port)
             self._supervisor.start(ChildSpec(name="mlflow", command=tuple(command)))
             self._wait(f"http://{settings.host}:{settings.mlflow_port}/health", seconds=MLFLOW_START_SECONDS)
         with steps.step("Start serving, monitor and dashboard"):
-            self._supervisor.start(ChildSpec(name="serving", command=(*python, "serve")))
+            self._supervisor.start(ChildSpec(name="serving", command=(*python, "serve"), environment=serving))
             self._supervisor.start(ChildSpec(name="monitor", command=(*python, "monitor", "--publish")))
             if self.with_dashboard:
                 self._supervisor.start(ChildSpec(name="dashboard", command=(*python, "dashboard")))
@@ -141,8 +149,18 @@ class LocalController:
 
     def _loop(self, world: LocalWorld) -> None:
         """Make a pass when one is due, at once when a person asked for something, and heal children in between."""
+        tidy_at = utc_now()
         while True:
-            result = self._pass(world)
+            try:
+                result = self._pass(world)
+                if utc_now() >= tidy_at:
+                    world.tidy(utc_now())
+                    tidy_at = utc_now() + TIDY_EVERY
+            except (InvalidSpec, StoreUnavailable) as error:
+                # Serving goes on; the document or the store has to be mended, and is looked at again.
+                log.warning("no pass was made", error=str(error))
+                self._sleep(BLOCKED_SECONDS)
+                continue
             busy = result.status.active_run is not None or result.status.rollout is not None
             interval = timedelta(
                 seconds=BUSY_SECONDS if busy else result.observation.model.spec.monitoring.interval_seconds
@@ -154,7 +172,6 @@ class LocalController:
 
     def _pass(self, world: LocalWorld) -> PassResult:
         result = run_pass(world, utc_now())
-        self.on_pass(result)
         if worth_telling(result):
             plan = result.plan
             log.info(

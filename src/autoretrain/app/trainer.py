@@ -7,6 +7,7 @@ with the lock free, means that the process was killed.
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class LocalTrainer:
         self._directory = directory
         self._arguments = tuple(arguments)
         self._backoff_limit = backoff_limit
+        self._processes: list[subprocess.Popen[bytes]] = []  # only so that what ended is reaped
 
     def submit(self, run: ActiveRun) -> None:
         """Start the run, unless it was started before. Raises AutoRetrainError where no process can be started."""
@@ -75,6 +77,7 @@ class LocalTrainer:
     def observe(self, run: ActiveRun) -> RunObservation | None:
         """Return how the run stands; None where it was never submitted. Starts the next attempt of a failed one."""
         directory = RunDirectory(self._directory / run.name)
+        self._reap()
         if directory.summary.exists():
             summary = records.load_record(TrainingSummary, json.loads(directory.summary.read_text()))
             return RunObservation(run_name=run.name, state=RunState.SUCCEEDED, summary=summary)
@@ -113,6 +116,7 @@ class LocalTrainer:
                 end_trees([process.pid], seconds=CANCEL_SECONDS)
                 directory.failure.unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
+        self._reap()
 
     def _launch(self, directory: RunDirectory, run: ActiveRun, *, attempt: int) -> None:
         command = [
@@ -123,10 +127,14 @@ class LocalTrainer:
         try:
             with directory.log.open("ab") as out:
                 child = spawn(command, output=out)
+                self._processes.append(child)
         except OSError as error:
             raise AutoRetrainError(f"training could not be started: {error}") from error
         identity = identify(child.pid) or {"pid": child.pid, "created": 0.0}
         write_atomically(directory.process, json.dumps({**identity, "attempt": attempt}))
+
+    def _reap(self) -> None:
+        self._processes = [process for process in self._processes if process.poll() is None]
 
     def _locked(self, directory: RunDirectory) -> bool:
         try:

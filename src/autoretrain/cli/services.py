@@ -79,9 +79,7 @@ def run_monitor(arguments: argparse.Namespace) -> int:
         with stopping_on_signals():
             if arguments.publish:
                 serve_metrics(monitor.metrics.registry, host=settings.host, port=settings.monitor_port)
-                repeat(
-                    lambda: monitor.publish() or world.model().spec.monitoring.interval_seconds, stop=threading.Event()
-                )
+                repeat(monitor.publish, stop=threading.Event())
             with world.state.lock(purpose="monitor"):
                 if arguments.schedule:
                     run_schedule(world)

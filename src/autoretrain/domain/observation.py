@@ -94,9 +94,9 @@ class Observation:
     """`now` is UTC. A field that is None could not be read, and no decision may rest on it.
 
     `drift` holds the complete windows of the champion's version, oldest first, at most the last `consecutiveBreaches`
-    and never fewer where they exist; `pending_messages` counts the incomplete window after them. `run` is the run that
-    `status.active_run` names; without one, the newest run whose ordinal is above `status.run_ordinal`: it was submitted
-    by a pass that died before it could write that down. A run that has vanished is FAILED, not None.
+    and never fewer where they exist; `pending_messages` counts the incomplete window after them. `run` is how the run of
+    `status.active_run` stands; None also where nothing knows of it, and then it is submitted again under its name.
+    `highest_ordinal` is the highest run ordinal that jobs or registry tags know of, for a status that was lost.
     """
 
     now: datetime
@@ -110,3 +110,4 @@ class Observation:
     run: RunObservation | None
     guard: GuardEvidence | None
     registry: tuple[RegistryVersion, ...] | None
+    highest_ordinal: int = 0

@@ -5,7 +5,7 @@ never with what the previous model did: after a drift the two should differ.
 """
 
 from collections.abc import Iterable, Sequence
-from math import pi, sqrt
+from math import asin, pi, sqrt
 
 from autoretrain.domain.messages import AuditedPrediction, Label, Prediction
 from autoretrain.domain.observation import GuardEvidence
@@ -13,8 +13,9 @@ from autoretrain.domain.training import SCORE_BINS, ExpectedLive
 from autoretrain.ml.clusters import cap_per_cluster, cluster_ids
 from autoretrain.ml.performance import measure_performance, wilson
 
-SAMPLING_Z = 2.3263478740408408
-"""Standard normal quantile of 0.99: so often two samples of one distribution show no score shift at all."""
+SAMPLING_Z = (2.5758293035489004 - sqrt(2 / pi)) / sqrt(1 - 2 / pi)
+"""How many standard deviations over its mean the 99 % quantile of |N(0, 1)| is. The distance of two samples is of that
+shape where two bins hold everything, and less skewed otherwise, so one pair in a hundred at most shows a shift."""
 
 BLOCK_MESSAGES = 500
 """The stretch in which copies are capped where no expected window gives it."""
@@ -92,16 +93,23 @@ def score_histogram(scores: Iterable[float]) -> tuple[float, ...]:
 def excess_distance(live: Sequence[float], expected: Sequence[float], *, size: int, expected_size: int) -> float:
     """Total variation distance of two histograms less what sampling alone explains; 0 where it explains all.
 
-    Under one distribution p the difference in a bin is near normal with variance p(1-p)(1/size + 1/expected_size).
-    The distance is half the sum of absolute differences, so its mean and (bins taken as independent, which errs
-    upwards) its variance follow from the half-normal; what is subtracted is the 99 % quantile of that.
+    What sampling explains is the mean distance of two samples of one distribution p, and SAMPLING_Z of its standard
+    deviations. The difference in a bin is near normal with variance p(1-p)(1/size + 1/expected_size), two bins have
+    the correlation r of a multinomial, and the absolute values of two such normals of deviations s and t have the
+    covariance 2/pi s t (sqrt(1-r^2) + r asin(r) - 1).
     """
     distance = sum(abs(a - b) for a, b in zip(live, expected, strict=True)) / 2
     pooled = [(a * size + b * expected_size) / (size + expected_size) for a, b in zip(live, expected, strict=True)]
-    variances = [p * (1 - p) * (1 / size + 1 / expected_size) for p in pooled]
-    mean = sum(sqrt(2 * variance / pi) for variance in variances) / 2
-    deviation = sqrt(sum(variances) * (1 - 2 / pi)) / 2
-    return max(0.0, distance - mean - SAMPLING_Z * deviation)
+    filled = [p for p in pooled if 0 < p < 1]
+    deviations = [sqrt(p * (1 - p) * (1 / size + 1 / expected_size)) for p in filled]
+    mean = sqrt(2 / pi) * sum(deviations) / 2
+    variance = 0.0
+    for i, (p, s) in enumerate(zip(filled, deviations, strict=True)):
+        for j, (q, t) in enumerate(zip(filled, deviations, strict=True)):
+            # Two bins that hold everything mirror each other exactly; rounding must not carry r beyond -1.
+            r = 1.0 if i == j else max(-1.0, -sqrt(p * q / ((1 - p) * (1 - q))))
+            variance += s * t * (sqrt(1 - r * r) + r * asin(r) - 1) / (2 * pi)
+    return max(0.0, distance - mean - SAMPLING_Z * sqrt(variance))
 
 
 def _capped_in_blocks(own: Sequence[int], texts: Sequence[str], *, block: int) -> list[int]:

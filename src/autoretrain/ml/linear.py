@@ -1,14 +1,17 @@
-"""How is one message scored? A TF-IDF linear model as plain data: standard library only, so that serving stays small.
+"""How is one message scored? A TF-IDF linear model over plain data: standard library only, so that serving stays small.
 
-The figures equal those of the scikit-learn pipeline that `autoretrain.ml.training` fits (tested to 1e-9): per block of
-terms, `tf = 1 + ln(count)`, `idf = 1 + ln((1 + rows) / (1 + rows with the term))`, each block scaled to length one;
-then a weighted sum and a sigmoid.
+The figures equal those of the scikit-learn pipeline of the same parts (tested to 1e-9). In each block of terms
+`tf = 1 + ln(count)` and `idf = 1 + ln((1 + rows) / (1 + rows with the term))`, and the block is scaled to length one;
+then follow a weighted sum and a sigmoid.
 """
 
 import math
+from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import repeat
+from operator import mul
 from typing import Final, TypeAlias
 
 from autoretrain.domain.messages import Label
@@ -17,12 +20,114 @@ from autoretrain.ml.text import canonical, piece_ngrams, preprocess, word_terms,
 
 __all__ = ["LinearModel", "digest_of"]
 
-_CACHED_PIECES: Final = 8192
-_LONGEST_CACHED_PIECE: Final = 24
+CACHED_PIECES: Final = 16_384
+LONGEST_CACHED_PIECE: Final = 24
+"""Longer pieces are links and noise: they rarely come again and would make the cache large."""
 
-# One whitespace-separated piece of a message, in the character block: the numbers of its known n-grams (repeats kept),
-# and the sums of their weights and of their squared idf as if none came twice.
+# One piece of a message between spaces: the numbers of its known n-grams (repeats kept), and the sums of their weights
+# and of their squared idf, as if none came twice.
 Piece: TypeAlias = tuple[tuple[int, ...], float, float]
+
+_COMMON_COUNTS: Final = 64
+_TF: Final = (0.0, *(1.0 + math.log(count) for count in range(1, _COMMON_COUNTS)))
+
+
+def _tf(count: int) -> float:
+    return _TF[count] if count < _COMMON_COUNTS else 1.0 + math.log(count)
+
+
+class _Block:
+    """A vocabulary ready to be looked up: a term's number, and by number its weight (with idf in it) and its idf."""
+
+    __slots__ = ("idf", "numbers", "weights")
+
+    def __init__(self, block: TermBlock, *, rows: int, slope: float) -> None:
+        idf_of = {count: 1.0 + math.log((1 + rows) / (1 + count)) for count in set(block.document_counts)}
+        self.numbers = dict(zip(block.terms, range(len(block.terms)), strict=True))
+        self.idf = array("d", map(idf_of.__getitem__, block.document_counts))
+        self.weights = array("d", map(mul, map(mul, block.weights, self.idf), repeat(slope)))
+
+    def shares(self, counts: Counter[str]) -> dict[str, float]:
+        """Each known term's share of the block's log-odds."""
+        known = [(term, _tf(count), self.numbers[term]) for term, count in counts.items() if term in self.numbers]
+        length = math.sqrt(sum((tf * self.idf[number]) ** 2 for _, tf, number in known)) or 1.0
+        return {term: tf * self.weights[number] / length for term, tf, number in known}
+
+    def log_odds(self, counts: Counter[str]) -> float:
+        """The sum of `shares`."""
+        total = squares = 0.0
+        find, weights, idfs = self.numbers.get, self.weights, self.idf
+        for term, count in counts.items():
+            number = find(term)
+            if number is not None:
+                weight, idf = weights[number], idfs[number]
+                if count > 1:
+                    tf = _tf(count)
+                    weight *= tf
+                    idf *= tf
+                total += weight
+                squares += idf * idf
+        return total / math.sqrt(squares) if squares else 0.0
+
+
+class _CharacterBlock:
+    """A block of character n-grams, looked up by whole pieces, which are kept: most pieces of a message came before."""
+
+    def __init__(self, block: TermBlock, *, rows: int, slope: float) -> None:
+        ready = _Block(block, rows=rows, slope=slope)
+        self._weights = ready.weights
+        self._squares = array("d", map(mul, ready.idf, ready.idf))
+        self._read = _piece_reader(block.lengths, numbers=ready.numbers, weights=self._weights, squares=self._squares)
+        self._read_cached = lru_cache(CACHED_PIECES)(self._read)
+
+    def _pieces(self, form: str) -> list[tuple[str, Piece]]:
+        return [
+            (piece, self._read_cached(piece) if len(piece) <= LONGEST_CACHED_PIECE else self._read(piece))
+            for piece in form.split()
+        ]
+
+    def log_odds(self, form: str) -> float:
+        """The block's log-odds of a canonical text."""
+        seen: list[int] = []
+        total = squares = 0.0
+        for _, (numbers, weight, square) in self._pieces(form):
+            seen += numbers
+            total += weight
+            squares += square
+        # The sums hold each n-gram as often as it stands in the message, but tf grows with the logarithm. The few
+        # n-grams that come again are put right here; that is what makes sums kept by piece exact.
+        weights, squared = self._weights, self._squares
+        for number, count in Counter(seen).items():
+            if count > 1:
+                tf = _tf(count)
+                total += (tf - count) * weights[number]
+                squares += (tf * tf - count) * squared[number]
+        return total / math.sqrt(squares) if seen else 0.0
+
+    def shares(self, form: str) -> dict[str, float]:
+        """Each piece's share of the block's log-odds, under the piece's first word or sign."""
+        pieces = self._pieces(form)
+        counts = Counter(number for _, (numbers, _, _) in pieces for number in numbers)
+        length = math.sqrt(sum(_tf(count) ** 2 * self._squares[number] for number, count in counts.items())) or 1.0
+        each = {n: _tf(count) / count * self._weights[n] / length for n, count in counts.items()}
+        shares: dict[str, float] = {}
+        for piece, (numbers, _, _) in pieces:
+            name = next(iter(words(piece)), piece)
+            shares[name] = shares.get(name, 0.0) + sum(each[number] for number in numbers)
+        return shares
+
+
+def _piece_reader(
+    lengths: tuple[int, int], *, numbers: dict[str, int], weights: Sequence[float], squares: Sequence[float]
+) -> Callable[[str], Piece]:
+    # A function rather than a method: a cache that held its own model would keep each replaced model in memory.
+    find, weight_of, square_of = numbers.get, weights.__getitem__, squares.__getitem__
+
+    def read(piece: str) -> Piece:
+        found = [number for number in map(find, piece_ngrams(piece, lengths=lengths)) if number is not None]
+        return tuple(found), sum(map(weight_of, found)), sum(map(square_of, found))
+
+    return read
 
 
 class LinearModel:
@@ -31,16 +136,10 @@ class LinearModel:
     def __init__(self, parts: LinearParts) -> None:
         self.parts = parts
         self.threshold = parts.threshold
-        self._words = _word_table(parts.word, parts=parts)
-        self._longest = parts.word.lengths[1]
-        self._plain = not parts.stems and not parts.stop_words
-        if parts.character is not None:
-            block = parts.character
-            self._gram_numbers = dict(zip(block.terms, range(len(block.terms)), strict=True))
-            idf = _idf(block, rows=parts.rows)
-            self._gram_weights = [weight * value * parts.slope for weight, value in zip(block.weights, idf, strict=True)]
-            self._gram_squares = [value * value for value in idf]
-            self._cached_piece = lru_cache(_CACHED_PIECES)(self._piece)
+        self._word = _Block(parts.word, rows=parts.rows, slope=parts.slope)
+        self._character = (
+            None if parts.character is None else _CharacterBlock(parts.character, rows=parts.rows, slope=parts.slope)
+        )
 
     @classmethod
     def load(cls, data: bytes) -> "LinearModel":
@@ -53,7 +152,11 @@ class LinearModel:
 
     def score(self, text: str) -> float:
         """The calibrated probability of spam, in [0, 1]."""
-        return _sigmoid(self._log_odds(canonical(text)))
+        form = canonical(text)
+        log_odds = self.parts.offset + self._word.log_odds(self._count_words(form))
+        if self._character is not None:
+            log_odds += self._character.log_odds(form)
+        return _sigmoid(log_odds)
 
     def scores(self, texts: Iterable[str]) -> list[float]:
         return [self.score(text) for text in texts]
@@ -63,117 +166,34 @@ class LinearModel:
         return self.label_of(self.score(text))
 
     def label_of(self, score: float) -> tuple[Label, float]:
-        """The label that a score means here, and the calibrated probability of that label."""
+        """The label that a score means for this model, and the calibrated probability of that label."""
         return (Label.SPAM, score) if score >= self.threshold else (Label.HAM, 1.0 - score)
 
     def top_features(self, text: str, limit: int = 5) -> list[tuple[str, float]]:
-        """What speaks most for spam in this message, strongest first: terms of the message with their log-odds.
-
-        A word's share holds its own weight and that of its characters; only positive shares are named. All shares
-        together with the model's offset are the message's log-odds.
-        """
+        """What speaks most for spam in this message: terms with their positive shares of the log-odds, largest first."""
         shares = sorted(self.contributions(text).items(), key=lambda item: (-item[1], item[0]))
-        return [(term, share) for term, share in shares[:limit] if share > 0]
+        return [(term, share) for term, share in shares[:limit] if share > 0.0]
 
     def contributions(self, text: str) -> dict[str, float]:
-        """Each term's share of the message's log-odds, without the model's offset."""
+        """Each term's share of the message's log-odds; together with `parts.offset` they are the log-odds.
+
+        A word's share holds its own weight and that of the characters of the piece that it begins.
+        """
         form = canonical(text)
-        counts = self._word_counts(form)
-        known = [(term, _tf(count), *self._words[term]) for term, count in counts.items() if term in self._words]
-        length = math.sqrt(sum((tf * idf) ** 2 for _, tf, _, idf in known)) or 1.0
-        shares = {term: tf * weight / length for term, tf, weight, _ in known}
-        if self.parts.character is not None:
-            pieces = [(piece, self._lookup(piece)[0]) for piece in form.split()]
-            grams = Counter(gram for _, numbers in pieces for gram in numbers)
-            length = math.sqrt(sum(_tf(count) ** 2 * self._gram_squares[gram] for gram, count in grams.items())) or 1.0
-            each = {gram: _tf(count) / count * self._gram_weights[gram] / length for gram, count in grams.items()}
-            for piece, numbers in pieces:
-                name = (words(piece) or [piece])[0]
-                shares[name] = shares.get(name, 0.0) + sum(each[gram] for gram in numbers)
+        shares = self._word.shares(self._count_words(form))
+        if self._character is not None:
+            for name, share in self._character.shares(form).items():
+                shares[name] = shares.get(name, 0.0) + share
         return shares
 
-    def _word_counts(self, form: str) -> Counter[str]:
-        tokens = words(form)
-        if not self._plain:
-            tokens = preprocess(tokens, stems=self.parts.stems, stop_words=self.parts.stop_words)
-        return Counter(word_terms(tokens, longest=self._longest))
-
-    def _log_odds(self, form: str) -> float:
-        total = squares = 0.0
-        table = self._words
-        for term, count in self._word_counts(form).items():
-            entry = table.get(term)
-            if entry is not None:
-                weight, idf = entry
-                if count > 1:
-                    tf = 1.0 + math.log(count)
-                    weight *= tf
-                    idf *= tf
-                total += weight
-                squares += idf * idf
-        log_odds = self.parts.offset
-        if squares:
-            log_odds += total / math.sqrt(squares)
-        if self.parts.character is not None:
-            log_odds += self._character_log_odds(form)
-        return log_odds
-
-    def _character_log_odds(self, form: str) -> float:
-        numbers: list[int] = []
-        total = squares = 0.0
-        for piece in form.split():
-            found, weight, square = self._lookup(piece)
-            numbers += found
-            total += weight
-            squares += square
-        # The sums count each n-gram as if it stood once in the whole message. The few that come more than once are
-        # put right here, which is what makes sums kept by piece exact.
-        for number, count in Counter(numbers).items():
-            if count > 1:
-                tf = 1.0 + math.log(count)
-                total += (tf - count) * self._gram_weights[number]
-                squares += (tf * tf - count) * self._gram_squares[number]
-        return total / math.sqrt(squares) if squares > 0.0 else 0.0
-
-    def _lookup(self, piece: str) -> Piece:
-        # Long pieces are links and noise: they rarely come again, and would make the cache large.
-        return self._cached_piece(piece) if len(piece) <= _LONGEST_CACHED_PIECE else self._piece(piece)
-
-    def _piece(self, piece: str) -> Piece:
-        block = self.parts.character
-        if block is None:
-            return (), 0.0, 0.0
-        get = self._gram_numbers.get
-        numbers = tuple(
-            number for gram in piece_ngrams(piece, lengths=block.lengths) if (number := get(gram)) is not None
-        )
-        return (
-            numbers,
-            sum(self._gram_weights[number] for number in numbers),
-            sum(self._gram_squares[number] for number in numbers),
-        )
-
-
-def _tf(count: int) -> float:
-    return 1.0 + math.log(count)
-
-
-def _idf(block: TermBlock, *, rows: int) -> list[float]:
-    by_count = {count: 1.0 + math.log((1 + rows) / (1 + count)) for count in set(block.document_counts)}
-    return [by_count[count] for count in block.document_counts]
-
-
-def _word_table(block: TermBlock, *, parts: LinearParts) -> dict[str, tuple[float, float]]:
-    """Weight (idf and slope already in it) and idf of each term."""
-    idf = _idf(block, rows=parts.rows)
-    return {
-        term: (weight * value * parts.slope, value)
-        for term, weight, value in zip(block.terms, block.weights, idf, strict=True)
-    }
+    def _count_words(self, form: str) -> Counter[str]:
+        tokens = preprocess(words(form), stems=self.parts.stems, stop_words=self.parts.stop_words)
+        return Counter(word_terms(tokens, longest=self.parts.word.lengths[1]))
 
 
 def _sigmoid(log_odds: float) -> float:
-    if log_odds >= 0:
+    # Each branch takes the exponential of a number that is not positive, so that none overflows.
+    if log_odds >= 0.0:
         return 1.0 / (1.0 + math.exp(-log_odds))
     odds = math.exp(log_odds)
     return odds / (1.0 + odds)

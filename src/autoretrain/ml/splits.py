@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedKFold
 
 from autoretrain.domain.messages import Label
 from autoretrain.ml.text import campaign_form, canonical
@@ -34,7 +34,14 @@ def group_campaigns(texts: Sequence[str]) -> NDArray[np.intp]:
 def stratified_folds(
     labels: Sequence[Label], groups: NDArray[np.intp], *, folds: int, seed: int
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Pairs of row numbers (train, test): no group on both sides, each fold with about the same share of spam."""
-    spam = np.array([label is Label.SPAM for label in labels])
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    return list(splitter.split(np.zeros(len(spam)), spam, groups))
+    """Pairs of row numbers (train, test): no group on both sides, each fold with about the same share of spam.
+
+    Groups are dealt out whole, by the label of their first row; they should be small.
+    """
+    _, firsts, group_of = np.unique(groups, return_index=True, return_inverse=True)
+    spam = np.array([labels[row] is Label.SPAM for row in firsts])
+    splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
+    return [
+        (np.flatnonzero(np.isin(group_of, train)), np.flatnonzero(np.isin(group_of, test)))
+        for train, test in splitter.split(np.zeros(len(spam)), spam)
+    ]

@@ -16,7 +16,7 @@ import orjson
 
 from autoretrain.adapters.records import dump_record
 from autoretrain.domain.errors import AutoRetrainError
-from autoretrain.ml.drift import DriftDetector
+from autoretrain.ml.drift.detector import DriftDetector
 from autoretrain.ml.linear import LinearModel
 
 NICENESS: Final = 10

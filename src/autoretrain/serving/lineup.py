@@ -33,6 +33,11 @@ class ServedModel:
         """The version as bodies, headers and metric labels show it."""
         return f"v{self.version}"
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Which version gave an answer, for the answer's headers."""
+        return {"x-model-version": self.name, "x-model-digest": self.digest}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineup:

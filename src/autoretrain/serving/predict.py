@@ -1,21 +1,24 @@
 """POST /predict and /predict/batch. One message is the hot path: read, checked and answered without a framework."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, TypeVar, cast
 
 import orjson
-from fastapi import APIRouter
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from autoretrain.domain.messages import Label
 from autoretrain.serving.dataplane import Answer, DataPlane
 from autoretrain.serving.limits import MAX_MESSAGE_CHARACTERS
-from autoretrain.serving.problems import InvalidBody
-from autoretrain.serving.schemas import BatchRequest, BatchResponse, PredictRequest, PredictResponse
+from autoretrain.serving.lineup import Lineup, ServedModel
+from autoretrain.serving.problems import InvalidBody, problem_responses
+from autoretrain.serving.schemas import BatchRequest, BatchResponse, PredictRequest, PredictResponse, json_body
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 MESSAGES_BEFORE_OTHERS: Final = 8
 """So many messages of a batch are scored before other requests get their turn."""
@@ -44,61 +47,82 @@ def parse_predict(body: bytes) -> tuple[str, str | None]:
             return message, None
     except (ValueError, KeyError, TypeError):
         pass
-    try:
-        request = PredictRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise InvalidBody(error.errors(include_url=False, include_context=False, include_input=False)) from None
+    request = parse(PredictRequest, body)
     return request.message, request.sender
 
 
-class PredictApp:
-    """The hot path as a plain ASGI application; a tenth of what FastAPI's own request handling costs."""
-
-    def __init__(self, plane: DataPlane) -> None:
-        self._plane = plane
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        message = await receive()
-        body = message.get("body", b"")
-        while message.get("more_body"):
-            message = await receive()
-            body += message.get("body", b"")
-        if message["type"] == "http.disconnect":
-            return
-        text, sender = parse_predict(body)
-        answer = self._plane.predict(text, sender=sender)
-        out = orjson.dumps(render_answer(answer), option=orjson.OPT_UTC_Z)
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(out)),
-            *answer.model.headers,
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": out})
+def parse(model: type[ModelT], body: bytes) -> ModelT:
+    """The request in `body`; raises InvalidBody."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise InvalidBody(error.errors(include_url=False, include_context=False, include_input=False)) from None
 
 
-class DirectRoute(APIRoute):
-    """A route that FastAPI documents and does not handle: its endpoint gives the answer's ASGI application."""
-
-    def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
-        self.app = endpoint.application
+def json_answer(body: Any, *, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), media_type="application/json", headers=headers)
 
 
-def build_predict_routes(plane: DataPlane) -> APIRouter:
-    router = APIRouter(tags=["predict"])
+async def answer_batch(
+    plane: DataPlane,
+    messages: Sequence[str],
+    *,
+    answering: Callable[[str], tuple[ServedModel, str]],
+    lineup: Lineup,
+    record: bool = True,
+) -> list[Answer]:
+    """Answer `messages` in order, each by the version that `answering` names, letting other requests in between."""
+    answers = []
+    for number, message in enumerate(messages, start=1):
+        model, role = answering(message)
+        answers.append(plane.predict_by(model, message, role=role, lineup=lineup, record=record))
+        if number % MESSAGES_BEFORE_OTHERS == 0:
+            await asyncio.sleep(0)
+    return answers
 
-    @router.post("/predict/batch", response_model=BatchResponse, response_model_exclude_unset=True)
-    async def predict_batch(body: BatchRequest, _request: Request) -> Response:
+
+class HandRead(APIRoute):
+    """A route whose endpoint gets the request as it is: no dependencies, validation or response model on the way."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        return cast("Callable[[Request], Coroutine[Any, Any, Response]]", self.endpoint)
+
+
+def add_predict_routes(app: FastAPI, plane: DataPlane) -> None:
+    async def predict(request: Request) -> Response:
+        """Label one message and, where it is spam, say why."""
+        text, sender = parse_predict(await request.body())
+        return _answer(plane.predict(text, sender=sender))
+
+    async def predict_batch(request: Request) -> Response:
         """Label many messages by the version that is served when the request begins."""
+        batch = parse(BatchRequest, await request.body())
         lineup = plane.lineup
-        answers = []
-        for number, message in enumerate(body.messages, start=1):
-            model, role = lineup.answering(message, sender=None)
-            answers.append(plane.predict_by(model, message, role=role, lineup=lineup, record=body.record))
-            if number % MESSAGES_BEFORE_OTHERS == 0:
-                await asyncio.sleep(0)
-        out = orjson.dumps({"predictions": [render_answer(answer) for answer in answers]}, option=orjson.OPT_UTC_Z)
-        return Response(out, media_type="application/json", headers=lineup.champion.text_headers)
+        answers = await answer_batch(
+            plane,
+            batch.messages,
+            answering=lambda message: lineup.answering(message, sender=None),
+            lineup=lineup,
+            record=batch.record,
+        )
+        body = {"predictions": [render_answer(answer) for answer in answers]}
+        return json_answer(body, headers=lineup.champion.headers)
 
-    return router
+    for path, endpoint, request_model, answer_model in (
+        ("/predict", predict, PredictRequest, PredictResponse),
+        ("/predict/batch", predict_batch, BatchRequest, BatchResponse),
+    ):
+        app.router.add_api_route(
+            path,
+            endpoint,
+            methods=["POST"],
+            tags=["predict"],
+            response_model=answer_model,
+            responses=problem_responses(413, 422, 500, 503),
+            openapi_extra={"requestBody": json_body(request_model)},
+            route_class_override=HandRead,
+        )
+
+
+def _answer(answer: Answer) -> Response:
+    return json_answer(render_answer(answer), headers=answer.model.headers)

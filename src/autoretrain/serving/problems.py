@@ -4,7 +4,7 @@ The only place that turns the errors of the layers below into status codes.
 """
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -19,10 +19,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from autoretrain.domain.errors import StoreUnavailable, UnknownPrediction
 from autoretrain.serving.dataplane import NotReady
+from autoretrain.serving.drift_worker import DriftBusy, DriftFailed, DriftTimeout
+from autoretrain.serving.store_calls import StoreBusy
 
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS: Final = "1"
+STATUS_OF: Final[dict[type[Exception], int]] = {
+    UnknownPrediction: 404,
+    StoreBusy: 429,
+    DriftBusy: 429,
+    StoreUnavailable: 503,
+    NotReady: 503,
+    DriftFailed: 503,
+    DriftTimeout: 504,
+}
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
 
 
@@ -46,6 +57,12 @@ def problem(
         body |= members
         media_type = "application/problem+json"
     return Response(orjson.dumps(body), status_code=status, media_type=media_type, headers=headers)
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI text of these errors."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": _PHRASES[status], "content": content} for status in statuses}
 
 
 def describe_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
@@ -89,14 +106,17 @@ def add_error_answers(app: FastAPI) -> None:
     async def invalid_body(request: Request, error: InvalidBody) -> Response:
         return _invalid(request, error.errors)
 
-    @app.exception_handler(UnknownPrediction)
-    async def unknown_prediction(request: Request, error: UnknownPrediction) -> Response:
-        return problem(request.url.path, 404, str(error))
+    for kind, status in STATUS_OF.items():
+        app.add_exception_handler(kind, _answer_with(status))
 
-    @app.exception_handler(StoreUnavailable)
-    @app.exception_handler(NotReady)
-    async def not_available(request: Request, error: Exception) -> Response:
-        return problem(request.url.path, 503, str(error), headers={"retry-after": RETRY_AFTER_SECONDS})
+
+def _answer_with(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
+    headers = {"retry-after": RETRY_AFTER_SECONDS} if status in {429, 503} else None
+
+    async def answer(request: Request, error: Exception) -> Response:
+        return problem(request.url.path, status, str(error), headers=headers)
+
+    return answer
 
 
 class LastResort:

@@ -80,6 +80,11 @@ class Recorder:
         self._queue.append((text, answer, role, shadow))
         self._accepted += 1
 
+    @property
+    def empty(self) -> bool:
+        """Whether everything accepted was written or dropped."""
+        return self._done >= self._accepted
+
     def flush(self, timeout_seconds: float = FLUSH_SECONDS) -> bool:
         """Wait until everything queued so far was written or dropped; False when the time is over first."""
         target = self._accepted

@@ -151,7 +151,6 @@ class DriftResponse(BaseModel):
     reason: Annotated[str, Field(examples=["DriftThresholdExceeded"])]
     min_samples: int
     sample_size: int
-    reference_size: int | None
     new_spam_patterns: Annotated[list[str], Field(description="Terms that drive the drift, never messages.")]
     recommendation: Annotated[str, Field(examples=["RETRAIN"], description="RETRAIN, NO_ACTION or ALERT.")]
     message: Annotated[str, Field(description="The recommendation in a sentence.")]
@@ -233,3 +232,10 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[FieldError] | None = None
+
+
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """The OpenAPI request body of a route that reads its body by hand."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    schema.pop("$defs", None)
+    return {"required": True, "content": {"application/json": {"schema": schema}}}

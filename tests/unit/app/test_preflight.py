@@ -3,6 +3,8 @@
 import os
 import socket
 
+import pytest
+
 from autoretrain.app import preflight
 
 
@@ -36,12 +38,8 @@ def test_a_port_held_by_a_process_that_an_earlier_run_left_is_no_problem(tmp_pat
 
 def test_a_port_that_is_no_number_is_refused_by_its_variable(monkeypatch):
     monkeypatch.setenv("AUTORETRAIN_MLFLOW_PORT", "http")
-    try:
+    with pytest.raises(ValueError, match=r"^AUTORETRAIN_MLFLOW_PORT=http is not a port"):
         preflight.ports_from_environment()
-    except ValueError as error:
-        assert str(error).startswith("AUTORETRAIN_MLFLOW_PORT=http is not a port")
-    else:
-        raise AssertionError("a port that is no number was accepted")
 
 
 def test_too_little_disk_is_said_with_the_figure(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """A run is a process that is submitted under a name: submitted twice it trains once, and its end is told truly."""
 
 import json
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,7 +15,11 @@ from autoretrain.domain.status import ActiveRun
 from autoretrain.domain.training import ExitCode, RunState
 
 RUN = ActiveRun(
-    name="sms-train-1", ordinal=1, trigger="NoChampion", started_at=datetime(2026, 1, 1, tzinfo=UTC), label_cutoff=3,
+    name="sms-train-1",
+    ordinal=1,
+    trigger="NoChampion",
+    started_at=datetime(2026, 1, 1, tzinfo=UTC),
+    label_cutoff=3,
     training_hash="h",
 )
 
@@ -37,7 +42,7 @@ def test_a_run_that_was_never_submitted_is_not_observed(trainer):
 
 
 def test_a_living_process_is_a_running_run(trainer, tmp_path):
-    me = identify(__import__("os").getpid())
+    me = identify(os.getpid())
     directory_of(tmp_path, pid=me["pid"], created=me["created"])
     assert trainer.observe(RUN).state is RunState.RUNNING
 

@@ -157,17 +157,17 @@ def audit(messages, *, rate, seed):
 
 
 def test_intervals_cover_the_truth_about_95_times_in_100_under_the_stratified_audit():
-    """400 samples of about 95 labels. A coverage of 0.95 has a standard deviation of 0.011 here; Wilson's own coverage
-    swings by some points with the share, so 0.92 to 0.995 is what is asked."""
+    """250 samples of about 95 labels. A coverage of 0.95 has a standard deviation of 0.014 here; Wilson's own coverage
+    swings by some points with the share, so 0.91 to 0.996 is what is asked."""
     recall, false_alarms, spam = 0.85, 0.01, 0.14
     accuracy = spam * recall + (1 - spam) * (1 - false_alarms)
     f1 = 2 * spam * recall / (spam * recall + (1 - spam) * false_alarms + spam)
     rng = random.Random(11)
     covered = dict.fromkeys(("accuracy", "spam_recall", "f1"), 0)
     values = dict.fromkeys(covered, 0.0)
-    samples = 400
+    samples = 250
     for seed in range(samples):
-        cells = audit(traffic(rng, messages=2000, recall=recall, false_alarms=false_alarms), rate=0.05, seed=seed)
+        cells = audit(traffic(rng, messages=1000, recall=recall, false_alarms=false_alarms), rate=0.1, seed=seed)
         window = measured(rows(*cells)).overall
         for name, truth in (("accuracy", accuracy), ("spam_recall", recall), ("f1", f1)):
             estimate = getattr(window, name)
@@ -175,7 +175,7 @@ def test_intervals_cover_the_truth_about_95_times_in_100_under_the_stratified_au
             values[name] += estimate.value / samples
     assert values["accuracy"] == pytest.approx(accuracy, abs=0.005)
     assert values["spam_recall"] == pytest.approx(recall, abs=0.02)
-    assert all(0.92 <= count / samples <= 0.995 for count in covered.values()), covered
+    assert all(0.91 <= count / samples <= 0.996 for count in covered.values()), covered
 
 
 def test_reports_make_an_accuracy_of_99_percent_look_like_a_third_and_the_audit_does_not():
@@ -185,9 +185,7 @@ def test_reports_make_an_accuracy_of_99_percent_look_like_a_third_and_the_audit_
     truth = sum(predicted is label for predicted, label, _ in messages) / len(messages)
     assert truth == pytest.approx(0.99, abs=0.001)
     reports = [
-        predicted is label
-        for predicted, label, _ in messages
-        if rng.random() < (0.001 if predicted is label else 0.2)
+        predicted is label for predicted, label, _ in messages if rng.random() < (0.001 if predicted is label else 0.2)
     ]
     assert sum(reports) / len(reports) == pytest.approx(0.33, abs=0.06)
     found = measured(rows(*audit(messages, rate=0.01, seed=4)), window_labels=10_000).overall.accuracy

@@ -17,6 +17,7 @@ METRICS: Final = ("vocabulary_drift", "tfidf_drift", "score_drift", "term_drift"
 SPAM_SHARE: Final = "spam_share"
 STRONGEST_TERMS: Final = 5
 _MOST_DECADES = 50.0
+_MOST_SURPRISAL = 10.0
 
 
 def metric_name(metric: str, view: str) -> str:
@@ -28,8 +29,10 @@ def metric_name(metric: str, view: str) -> str:
 
 
 def largest_value(name: str) -> float:
-    """The value that a metric cannot exceed: decades for the term test, a share or a distance in [0, 1] for others."""
-    return _MOST_DECADES if name.startswith("term_drift") else 1.0
+    """The value at which a metric's score is 1: decades for tests, nats of surprisal for scores, 1 for shares."""
+    if name.startswith("score_drift"):
+        return _MOST_SURPRISAL
+    return 1.0 if name.startswith(("vocabulary_drift", "tfidf_drift", SPAM_SHARE)) else _MOST_DECADES
 
 
 def kernel_distance(

@@ -13,7 +13,8 @@ SMALLEST_VIEW: Final = 5
 
 RESAMPLINGS: Final = 4000
 _LEAST_COUNT: Final = 3  # a term in fewer messages of both sets together is never significant
-_SIZES: Final = (5, 10, 20, 50, 100, 200, 350, 500, 1000)
+_LARGEST_SIZE: Final = 1000
+_HALVINGS: Final = 5
 _BLOCK: Final = 500
 
 Selection = NDArray[np.float32]
@@ -36,10 +37,22 @@ class ReferenceView:
         self._new = _row_sums(corpus, corpus.counts * (self.frequency[corpus.ids] == 1))
         self._tokens = _row_sums(corpus, corpus.counts)
         self.new_ratio = float(self._new.sum() / max(self._tokens.sum(), 1.0))
+        self._errors = np.sort(corpus.errors)
+        self._surprisals = self._surprisal(corpus.errors, own=True)
 
     def _idf(self, frequency: Floats) -> Floats:
         """A term never seen counts like a term seen once: a window's own words are no rarer than the reference's."""
         return np.asarray(1.0 + np.log((1.0 + self.size) / (1.0 + np.maximum(frequency, 1.0))))
+
+    def _surprisal(self, errors: Floats, *, own: bool) -> Floats:
+        """-ln of the share of reference messages whose predicted label is at least as doubtful; ties count half.
+
+        1 on average without drift, whatever the distribution of the scores: a rank (the scores of Savage, 1956) has no
+        heavy tail that a small reference could miss. `own` says that each of `errors` is itself in the reference.
+        """
+        above = self.size - np.searchsorted(self._errors, errors, side="right")
+        equal = self.size - above - np.searchsorted(self._errors, errors, side="left") - own
+        return np.asarray(-np.log((above + equal / 2.0 + 0.5) / (self.size + 1.0 - own)))
 
     def measure(self, window: Corpus) -> dict[str, float]:
         """Each metric's raw value for a window's messages of this view; at least SMALLEST_VIEW of them."""
@@ -62,7 +75,7 @@ class ReferenceView:
                     reference=self.size,
                 )
             ),
-            "score_drift": abs(float(window.errors.mean() - self.corpus.errors.mean())),
+            "score_drift": float(self._surprisal(window.errors, own=False).mean()),
             "term_drift": float(strongest_terms(self.term_decades(window, frequency)[1])),
         }
 
@@ -80,11 +93,10 @@ class ReferenceView:
         return tested, test.decades(hits[tested], total[tested])
 
     def sizes(self) -> tuple[int, ...]:
-        """The window sizes that this view can calibrate: at most half of it, so that a reference is left."""
-        half = self.size // 2
-        return tuple(size for size in _SIZES if SMALLEST_VIEW <= size < half * 0.9) + (
-            (half,) if SMALLEST_VIEW <= half <= _SIZES[-1] else ()
-        )
+        """The window sizes at which this view is calibrated, ascending: half of it, so that a reference as large is
+        left, then halves of that; none where even half is too small to measure."""
+        largest = min(self.size // 2, _LARGEST_SIZE)
+        return tuple(size for size in (largest >> step for step in reversed(range(_HALVINGS))) if size >= SMALLEST_VIEW)
 
     def undrifted(self, size: int, *, rng: np.random.Generator) -> dict[str, Floats]:
         """Each metric over RESAMPLINGS windows of `size` messages drawn from this view against the rest of it.
@@ -96,14 +108,14 @@ class ReferenceView:
         picks = np.zeros((RESAMPLINGS, self.size), dtype=np.float32)
         np.put_along_axis(picks, chosen, 1.0, axis=1)
         rest = self.size - size
-        errors = self.corpus.errors
-        drawn_errors = picks @ errors.astype(np.float32)
+        surprisals = self._surprisals
+        drawn_surprisals = picks @ surprisals
         drawn_new, drawn_tokens = picks @ self._new, picks @ self._tokens
         rest_ratio = (self._new.sum() - drawn_new) / np.maximum(self._tokens.sum() - drawn_tokens, 1.0)
         return {
             "vocabulary_drift": self.new_ratio + drawn_new / np.maximum(drawn_tokens, 1.0) - rest_ratio,
             "tfidf_drift": self._kernel_distances(picks, size),
-            "score_drift": np.abs(drawn_errors / size - (errors.sum() - drawn_errors) / rest),
+            "score_drift": surprisals.mean() + drawn_surprisals / size - (surprisals.sum() - drawn_surprisals) / rest,
             "term_drift": self._term_drifts(picks, size),
         }
 

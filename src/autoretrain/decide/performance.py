@@ -1,0 +1,116 @@
+"""Is the champion's live quality under a floor? One finding a floor, from audit labels only.
+
+Under a floor for certain: the upper end of the 95 % interval is below it, or the point estimates of two disjoint label
+windows are. A point estimate alone is worth telling (`PerformanceUncertain`), not worth a run.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autoretrain.domain.metrics import Estimate
+from autoretrain.domain.observation import LabelWindow, Observation, Performance
+from autoretrain.domain.plan import Finding, Verdict
+from autoretrain.domain.reasons import Reason
+from autoretrain.domain.spec import PerformanceTrigger
+
+DISJOINT_WINDOWS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Floor:
+    check: str
+    floor: float
+    reason: Reason
+    of: Callable[[LabelWindow], Estimate]
+
+
+def _floors(policy: PerformanceTrigger) -> list[_Floor]:
+    floors = [
+        _Floor(
+            check="accuracy", floor=policy.min_accuracy, reason=Reason.ACCURACY_BELOW_FLOOR, of=lambda w: w.accuracy
+        ),
+        _Floor(
+            check="spam recall",
+            floor=policy.min_spam_recall,
+            reason=Reason.SPAM_RECALL_BELOW_FLOOR,
+            of=lambda w: w.spam_recall,
+        ),
+    ]
+    if policy.min_f1 is not None:
+        floors.append(_Floor(check="f1", floor=policy.min_f1, reason=Reason.F1_BELOW_FLOOR, of=lambda w: w.f1))
+    return floors
+
+
+def read_performance(observation: Observation) -> tuple[Finding, ...]:
+    policy = observation.model.spec.triggers.performance
+    problem = _problem(observation)
+    performance = observation.performance
+    if problem is not None or performance is None or performance.overall is None:
+        reason, message = problem or (Reason.NO_AUDIT_LABELS, "")
+        return tuple(
+            Finding(
+                check=floor.check,
+                verdict=Verdict.INCONCLUSIVE,
+                reason=reason,
+                message=message,
+                threshold=floor.floor,
+                comparison="<",
+            )
+            for floor in _floors(policy)
+        )
+    return tuple(
+        _compare(floor, performance, overall=performance.overall, min_labels=policy.min_labels)
+        for floor in _floors(policy)
+    )
+
+
+def _problem(observation: Observation) -> tuple[Reason, str] | None:
+    """Say why nothing can be concluded from the audit labels; None where something can."""
+    champion, performance = observation.status.champion, observation.performance
+    if champion is None:
+        return Reason.EVIDENCE_MISSING, "there is no champion to measure"
+    if performance is None:
+        return Reason.EVIDENCE_MISSING, "the audit labels could not be read"
+    if performance.model_version != champion.version:
+        return Reason.EVIDENCE_MISSING, f"the audit labels are of version {performance.model_version}"
+    if performance.labels == 0 or performance.overall is None:
+        return Reason.NO_AUDIT_LABELS, "no audited prediction has a label yet"
+    needed = observation.model.spec.triggers.performance.min_labels
+    if performance.overall.labels < needed:
+        return Reason.TOO_FEW_LABELS, f"{performance.overall.labels} of {needed} audit labels"
+    return None
+
+
+def _compare(floor: _Floor, performance: Performance, *, overall: LabelWindow, min_labels: int) -> Finding:
+    estimate = floor.of(overall)
+    if not all(map(math.isfinite, (estimate.value, estimate.low, estimate.high))):
+        return Finding(
+            check=floor.check,
+            verdict=Verdict.INCONCLUSIVE,
+            reason=Reason.EVIDENCE_MISSING,
+            message="the estimate is not a number",
+            threshold=floor.floor,
+            comparison="<",
+        )
+    interval = f"[{estimate.low:.3f}, {estimate.high:.3f}] from {overall.labels} audit labels"
+    windows = [window for window in performance.windows if window.labels >= min_labels][-DISJOINT_WINDOWS:]
+    both_under = len(windows) == DISJOINT_WINDOWS and all(floor.of(window).value < floor.floor for window in windows)
+    verdict, reason, message = Verdict.PASSED, Reason.PERFORMANCE_ABOVE_FLOORS, interval
+    if estimate.high < floor.floor:
+        verdict, reason = Verdict.TRIGGERED, floor.reason
+    elif both_under:
+        verdict, reason = Verdict.TRIGGERED, floor.reason
+        message = f"{interval}; the last {DISJOINT_WINDOWS} label windows are both under the floor"
+    elif estimate.value < floor.floor:
+        verdict, reason = Verdict.INCONCLUSIVE, Reason.PERFORMANCE_UNCERTAIN
+        message = f"{interval}: not yet certain"
+    return Finding(
+        check=floor.check,
+        verdict=verdict,
+        reason=reason,
+        message=message,
+        value=estimate.value,
+        threshold=floor.floor,
+        comparison="<",
+    )

@@ -1,0 +1,46 @@
+"""Tiny models and artefacts for the serving tests: a handful of words, so that each score can be followed by eye."""
+
+import json
+from collections.abc import Mapping
+
+from autoretrain.domain.deployment import ModelArtefact
+from autoretrain.ml.artefact import LinearParts, TermBlock, digest_of, render_artefact
+
+SPAM = "win a free prize now"
+HAM = "see you at home later"
+MODEL = "default.sms-spam"
+
+
+def make_artefact(
+    version: str = "1", weights: Mapping[str, float] | None = None, *, card: str | None = None, reference: bytes = b"{}"
+) -> ModelArtefact:
+    """A word model of `weights`; by default it calls SPAM spam and HAM ham."""
+    known = dict(weights or {"free": 4.0, "prize": 4.0, "win": 3.0, "home": -3.0, "later": -3.0})
+    parts = LinearParts(
+        algorithm="LogisticRegression",
+        profile="Word",
+        rows=100,
+        threshold=0.5,
+        slope=1.0,
+        # The version is in the offset, so that two versions of the same words have different digests.
+        offset=-0.5 - int(version) / 1000,
+        word=TermBlock(
+            lengths=(1, 1),
+            terms=tuple(known),
+            document_counts=(10,) * len(known),
+            weights=tuple(known.values()),
+        ),
+    )
+    model = render_artefact(parts)
+    default_card = json.dumps({"algorithm": "LogisticRegression", "metrics": {"accuracy": 0.99}, "data": "made for tests"})
+    return ModelArtefact(
+        version=version,
+        digest=digest_of(model),
+        run_id=f"run-{version}",
+        model=model,
+        reference=reference,
+        card=default_card if card is None else card,
+    )
+
+
+EVERYTHING_SPAM = {"free": 4.0, "prize": 4.0, "win": 3.0, "home": 9.0, "later": 9.0, "see": 9.0}
