@@ -22,7 +22,10 @@ from autoretrain.ml.text import canonical
 from autoretrain.ml.training import TrainedModel, search
 from autoretrain.ml.variants import Algorithm, Preprocessing, Profile
 
-BOUNDS = {Profile.WORD: ("F1 >= 0.93", 0.0, 0.93), Profile.WORD_AND_CHARACTER: ("accuracy >= 0.990, F1 >= 0.960", 0.99, 0.96)}
+BOUNDS = {
+    Profile.WORD: ("F1 >= 0.93", 0.0, 0.93),
+    Profile.WORD_AND_CHARACTER: ("accuracy >= 0.990, F1 >= 0.960", 0.99, 0.96),
+}
 DEFAULT_SPEC = TrainingSpec(
     profile=Profile.WORD_AND_CHARACTER,
     seed=0,
@@ -46,7 +49,9 @@ def read_distinct(path: Path) -> list[LabelledMessage]:
     return list(first.values())
 
 
-def measure(rows: list[LabelledMessage], spec: TrainingSpec, *, seed: int) -> tuple[ClassificationMetrics, TrainedModel]:
+def measure(
+    rows: list[LabelledMessage], spec: TrainingSpec, *, seed: int
+) -> tuple[ClassificationMetrics, TrainedModel]:
     labels = [row.label for row in rows]
     train, test = train_test_split(rows, test_size=0.2, random_state=seed, stratify=labels)
     trained = search(train, replace(spec, seed=seed), holdout_share=0.0)

@@ -40,7 +40,10 @@ Open = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 async def open_client(app: FastAPI, *, host: str = "127.0.0.1") -> AsyncIterator[httpx.AsyncClient]:
     """Start `app` and yield a client; `host` is the address that the client seems to come from."""
     transport = httpx.ASGITransport(app, client=(host, 12345), raise_app_exceptions=True)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
         yield client
 
 

@@ -32,7 +32,9 @@ def make_artefact(
         ),
     )
     model = render_artefact(parts)
-    default_card = json.dumps({"algorithm": "LogisticRegression", "metrics": {"accuracy": 0.99}, "data": "made for tests"})
+    default_card = json.dumps(
+        {"algorithm": "LogisticRegression", "metrics": {"accuracy": 0.99}, "data": "made for tests"}
+    )
     return ModelArtefact(
         version=version,
         digest=digest_of(model),

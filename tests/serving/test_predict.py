@@ -1,7 +1,7 @@
 """POST /predict and /predict/batch: the answer, its headers, and what the store keeps of it."""
 
-from datetime import UTC, datetime, timedelta
 import re
+from datetime import UTC, datetime, timedelta
 
 import httpx
 
@@ -65,14 +65,18 @@ async def test_the_store_keeps_what_was_answered(settings: Settings, store: Stor
     ]
 
 
-async def test_a_batch_that_is_not_to_be_recorded_leaves_no_trace_in_store_and_counters(settings: Settings, store: Store):
+async def test_a_batch_that_is_not_to_be_recorded_leaves_no_trace_in_store_and_counters(
+    settings: Settings, store: Store
+):
     serve_artefact(store, make_artefact())
     async with open_client(create_app(settings)) as client:
         answer = await client.post("/predict/batch", json={"messages": [SPAM], "record": False})
         metrics = (await client.get("/metrics")).text
     assert answer.json()["predictions"][0]["prediction"] == "spam"
     assert store.recent_predictions(version=None, since=None, limit=10) == []
-    assert 'autoretrain_prediction_duration_seconds_count{model_version="v1",spammodel="default.sms-spam"} 0.0' in metrics
+    assert (
+        'autoretrain_prediction_duration_seconds_count{model_version="v1",spammodel="default.sms-spam"} 0.0' in metrics
+    )
 
 
 async def test_the_audit_draws_every_message_at_rate_one(settings: Settings, store: Store):

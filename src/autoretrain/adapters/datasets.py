@@ -121,6 +121,7 @@ def check_dataset(
     """Count what a training run would make of a file, and say which field can't be met with it."""
     read = read_labelled_file(path, **reading)
     # Loads scikit-learn, which nothing else here needs.
+    from autoretrain.ml.drift.references import LEAST_ROWS
     from autoretrain.ml.splits import in_holdout
     from autoretrain.ml.training import MIN_CAMPAIGNS
 
@@ -148,6 +149,7 @@ def check_dataset(
             holdout,
             campaigns=_count(label for _, label in campaigns),
             least_campaigns=MIN_CAMPAIGNS,
+            least_holdout=LEAST_ROWS,
             floors=floors or Floors(),
         ),
         notes=_notes(rows, floors=floors or Floors()),
@@ -187,7 +189,9 @@ def _count(labels: Iterable[Label]) -> ClassCount:
     return ClassCount(ham=counts[Label.HAM], spam=counts[Label.SPAM])
 
 
-def _problems(holdout: ClassCount, *, campaigns: ClassCount, least_campaigns: int, floors: Floors) -> tuple[str, ...]:
+def _problems(
+    holdout: ClassCount, *, campaigns: ClassCount, least_campaigns: int, least_holdout: int, floors: Floors
+) -> tuple[str, ...]:
     problems = [
         f"{found} different {name} messages may train; at least {least_campaigns} are needed: add {name} messages"
         for name, found in (("ham", campaigns.ham), ("spam", campaigns.spam))
@@ -197,6 +201,8 @@ def _problems(holdout: ClassCount, *, campaigns: ClassCount, least_campaigns: in
     rows, spam = holdout.ham + holdout.spam, holdout.spam
     accuracy = 1 - ERRORS_ALLOWED / rows if rows > ERRORS_ALLOWED else 0.0
     f1 = 2 * (spam - ERRORS_ALLOWED) / (2 * spam - ERRORS_ALLOWED) if spam > ERRORS_ALLOWED else 0.0
+    if rows < least_holdout:
+        problems.append(f"the holdout has {rows} messages; the drift reference needs {least_holdout}: add messages")
     for field, floor, reached, found in (
         ("spec.promotion.minAccuracy", floors.min_accuracy, accuracy, f"{rows} messages"),
         ("spec.promotion.minF1", floors.min_f1, f1, f"{spam} spam messages"),

@@ -28,9 +28,7 @@ class RestRegistry:
 
         try:
             with httpx.Client(base_url=self._address, timeout=self._timeout) as http:
-                answer = http.get(
-                    "/api/2.0/mlflow/model-versions/get", params={"name": self._name, "version": version}
-                )
+                answer = http.get("/api/2.0/mlflow/model-versions/get", params={"name": self._name, "version": version})
                 if answer.status_code == httpx.codes.NOT_FOUND:
                     return None
                 entry = answer.raise_for_status().json()["model_version"]
@@ -55,7 +53,9 @@ class RestRegistry:
 def _proxied_path(source: str) -> str:
     """The path under which the server hands out the version's files."""
     if not source.startswith(PROXIED):
-        raise RegistryUnavailable("the registry does not hand out the version's files (start it with --serve-artifacts)")
+        raise RegistryUnavailable(
+            "the registry does not hand out the version's files (start it with --serve-artifacts)"
+        )
     path = source.removeprefix(PROXIED).lstrip("/")
     return f"/api/2.0/mlflow-artifacts/artifacts/{quote(path)}/artifacts"
 

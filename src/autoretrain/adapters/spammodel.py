@@ -156,8 +156,8 @@ def _envelope_problems(resource: Mapping[str, Any]) -> list[Problem]:
 
 def _schedule_problems(resource: Mapping[str, Any]) -> list[Problem]:
     """Check what no rule of the definition can: whether the schedule exists in time."""
-    schedule = _look_up(resource, "spec.triggers.schedule") or {}
-    expression, zone = schedule.get("cron"), schedule.get("timeZone")
+    expression = _look_up(resource, "spec.triggers.schedule.cron")
+    zone = _look_up(resource, "spec.triggers.schedule.timeZone")
     wrong = (
         ("cron", cron.cron_problem(expression) if isinstance(expression, str) and expression else None),
         ("timeZone", cron.zone_problem(zone) if isinstance(zone, str) else None),

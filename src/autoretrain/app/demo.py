@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autoretrain.adapters.datasets import write_tsv
@@ -22,7 +22,8 @@ from autoretrain.app.narration import boxed
 from autoretrain.app.steps import Steps
 from autoretrain.domain.deployment import ModelArtefact
 from autoretrain.domain.status import HistoryEntry, Status
-from autoretrain.ml.linear import LinearModel, digest_of
+from autoretrain.ml.artefact import digest_of, render_artefact
+from autoretrain.ml.linear import LinearModel
 from autoretrain.ml.sample_corpus import generate_corpus, generate_traffic, generate_wave
 
 SEED = 20
@@ -151,7 +152,7 @@ def register_broken_model(stack: Stack) -> str:
         champion = store.artefact(deployment.digest) if deployment else None
         if champion is None:
             raise LookupError("nothing is deployed")
-        broken = LinearModel.load(champion.model).with_offset(25.0).dump()
+        broken = render_artefact(replace(LinearModel.load(champion.model).parts, offset=25.0))
         registry = MlflowRegistry(stack.tracking_uri, name=KEY)
         version = registry.register_artefact(
             model=broken, reference=champion.reference, card=champion.card, run_name="broken-on-purpose"

@@ -56,11 +56,11 @@ class LocalWorld:
     def model(self) -> SpamModel:
         """Read the document and the manual requests as they are now. Raises InvalidSpec."""
         document = spammodel.load_document(self.document_path)
-        key = spammodel.parse_spam_model(document, uid="", generation=0).key
-        uid, generation = self.state.identity(key, document=document)
-        requests, suspended = self.state.read_requests(key)
-        model = spammodel.parse_spam_model(document, uid=uid, generation=generation, requests=requests)
-        return replace(model, spec=replace(model.spec, suspend=True)) if suspended else model
+        model = spammodel.parse_spam_model(document, uid="", generation=0)
+        uid, generation = self.state.identity(model.key, document=document)
+        requests, suspended = self.state.read_requests(model.key)
+        spec = replace(model.spec, suspend=model.spec.suspend or suspended)
+        return replace(model, uid=uid, generation=generation, requests=requests, spec=spec)
 
     def trainer(self, model: SpamModel) -> LocalTrainer:
         if self._trainer is None:
@@ -118,16 +118,16 @@ class LocalWorld:
         model = result.observation.model
         if result.changed:
             self.store.append_decision(decision_record(result))
-            resource = spammodel.render_document(
-                spammodel.load_document(self.document_path),
-                status=result.status,
-                uid=model.uid,
-                generation=model.generation,
-            )
-            self.state.write_status(model.key, resource)
+            self.write_status(result.status)
         self._sync_experiment(model, result.status)
         for alert in result.plan.alerts:
             self.notify(model.key, alert)
+
+    def write_status(self, status: Status) -> None:
+        """Write the resource as it is now, with `status`; the shape is that of the Kubernetes object."""
+        model, document = self.model(), spammodel.load_document(self.document_path)
+        resource = spammodel.render_document(document, status=status, uid=model.uid, generation=model.generation)
+        self.state.write_status(model.key, resource)
 
     def tidy(self, now: datetime) -> None:
         """Delete what is older than the retention, and artefacts without a role."""
@@ -147,7 +147,7 @@ class LocalWorld:
 
     def registry(self) -> MlflowRegistry:
         if self._registry is None:
-            model = spammodel.parse_spam_model(spammodel.load_document(self.document_path), uid="", generation=0)
+            model = self.model()
             name = model.spec.registered_model_name or model.key
             self._registry = MlflowRegistry(self.settings.mlflow_tracking_uri, name=name)
         return self._registry

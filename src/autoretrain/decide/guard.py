@@ -44,9 +44,7 @@ class GuardReading:
 def is_active(status: Status) -> bool:
     """Is the present champion under guard? A rollout has its own watch; the guard begins when it is complete."""
     guard, champion = status.guard, status.champion
-    return bool(
-        guard and champion and not guard.ended and guard.version == champion.version and status.rollout is None
-    )
+    return bool(guard and champion and not guard.ended and guard.version == champion.version and status.rollout is None)
 
 
 def read_guard(observation: Observation) -> GuardReading | None:
@@ -87,9 +85,7 @@ def _proven(evidence: GuardEvidence | None, *, needed: int) -> bool:
     return evidence is not None and evidence.messages >= needed and _measured(evidence.spam_share)
 
 
-def judge_evidence(
-    evidence: GuardEvidence | None, *, guard: GuardState, spec: SpamModelSpec
-) -> tuple[Finding, ...]:
+def judge_evidence(evidence: GuardEvidence | None, *, guard: GuardState, spec: SpamModelSpec) -> tuple[Finding, ...]:
     """Return one finding a limit. What could not be measured is inconclusive."""
     seen = evidence or GuardEvidence(model_version=guard.version, messages=0)
     limits, expected = spec.guard, guard.expected
@@ -98,9 +94,7 @@ def judge_evidence(
     return (
         _above("spam share", seen.spam_share, limit=limits.max_spam_share, reason=Reason.SPAM_SHARE_TOO_HIGH),
         _unexpected_share(seen.spam_share, expected=expected, delta=limits.max_spam_share_delta),
-        _above(
-            "disagreement", seen.disagreement, limit=expected_disagreement, reason=Reason.DISAGREEMENT_UNEXPECTED
-        ),
+        _above("disagreement", seen.disagreement, limit=expected_disagreement, reason=Reason.DISAGREEMENT_UNEXPECTED),
         _plain(
             "score shift",
             seen.score_shift if expected is not None and seen.messages >= LEAST_REQUESTS else None,

@@ -1,8 +1,8 @@
 """Is the candidate to be promoted? Every gate is looked at; the first that fails decides.
 
 PROMOTE needs positive proof: the comparison exists, is with the present champion, and is finite, so that a missing
-number holds and never promotes. Gain and significance are read on the recent rows alone; pooled with the holdout, a wave
-that was fixed would drown in rows on which both models agree.
+number holds and never promotes. Gain and significance are read on the recent rows alone; pooled with the holdout, a
+wave that was fixed would drown in rows on which both models agree.
 """
 
 import math
@@ -33,14 +33,14 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Test:
+class SignificanceTest:
     """The `number`-th test on overlapping evaluation rows, and the alpha that is left for it."""
 
     number: int
     alpha: float
 
 
-def next_test(status: Status, summary: TrainingSummary, *, alpha: float) -> Test:
+def next_test(status: Status, summary: TrainingSummary, *, alpha: float) -> SignificanceTest:
     """The k-th candidate on overlapping rows since the last promotion gets alpha / 2^(k-1).
 
     150 new evaluation rows restore it. A row is new only if its label came after the first of these tests, so neither
@@ -50,7 +50,7 @@ def next_test(status: Status, summary: TrainingSummary, *, alpha: float) -> Test
     new_rows = min(rows, summary.label_cutoff - status.tested_cutoff)
     restored = status.candidates_on_rows == 0 or new_rows >= ROWS_THAT_RESTORE_ALPHA
     number = 1 if restored else status.candidates_on_rows + 1
-    return Test(number=number, alpha=alpha / 2 ** (number - 1))
+    return SignificanceTest(number=number, alpha=alpha / 2 ** (number - 1))
 
 
 def judge(
@@ -74,7 +74,7 @@ def judge(
             findings=tuple(gate.finding for gate in floors),
         )
     gates = floors + _holdout_gates(summary.holdout, spec) + _recent_gates(summary.recent, spec=spec, alpha=alpha)
-    tested = all(gate.finding.verdict is not Verdict.INCONCLUSIVE for gate in gates)
+    tested = _enough_rows(summary.recent, spec)
     failing = _first_failing(gates, tested=tested)
     if failing is not None or summary.recent is None:
         return failing or _held(Reason.EVIDENCE_MISSING, "the run compared nothing", gates)
@@ -95,9 +95,7 @@ class _Gate:
     otherwise: Decision
 
 
-def _refusal(
-    summary: TrainingSummary, *, champion_digest: str | None, quarantined: Sequence[str]
-) -> Judgement | None:
+def _refusal(summary: TrainingSummary, *, champion_digest: str | None, quarantined: Sequence[str]) -> Judgement | None:
     """Return why the comparison can't be used at all; None where it can."""
     if summary.digest in quarantined:
         message = f"version {summary.version} is a model that was rolled back before"
@@ -137,7 +135,7 @@ def _holdout_gates(holdout: PairedComparison | None, spec: PromotionSpec) -> lis
 
 def _recent_gates(recent: PairedComparison | None, *, spec: PromotionSpec, alpha: float) -> list[_Gate]:
     hold = Decision.HOLD
-    if recent is None or recent.rows < spec.min_evaluation_rows or recent.spam_rows < spec.min_evaluation_spam:
+    if recent is None or not _enough_rows(recent, spec):
         rows, spam = (recent.rows, recent.spam_rows) if recent else (0, 0)
         needed = f"{spec.min_evaluation_rows} rows with {spec.min_evaluation_spam} of spam are needed"
         message = f"{rows} recent rows with {spam} of spam; {needed}"
@@ -153,12 +151,21 @@ def _recent_gates(recent: PairedComparison | None, *, spec: PromotionSpec, alpha
         return [_Gate(finding=finding, otherwise=hold)]
     return [
         _gain_gate(recent, spec),
+        _at_most("McNemar p", recent.p_value, alpha, reason=Reason.NOT_SIGNIFICANT, otherwise=hold),
         _at_most(
-            "largest campaign", recent.largest_cluster_share, MAX_CAMPAIGN_SHARE, reason=Reason.SINGLE_CAMPAIGN,
+            "share of one campaign",
+            recent.largest_cluster_share,
+            MAX_CAMPAIGN_SHARE,
+            reason=Reason.SINGLE_CAMPAIGN,
             otherwise=hold,
         ),
-        _at_most("McNemar p", recent.p_value, alpha, reason=Reason.NOT_SIGNIFICANT, otherwise=hold),
-    ]  # fmt: skip
+    ]
+
+
+def _enough_rows(recent: PairedComparison | None, spec: PromotionSpec) -> bool:
+    return (
+        recent is not None and recent.rows >= spec.min_evaluation_rows and recent.spam_rows >= spec.min_evaluation_spam
+    )
 
 
 def _gain_gate(recent: PairedComparison, spec: PromotionSpec) -> _Gate:

@@ -1,9 +1,9 @@
 """What keeps a wanted run from starting? Every rule that holds it back, each as a finding.
 
 A metric above its threshold is level-triggered: it asks for a run on every pass. These rules make one run of it. A
-person who asks by hand, or changes the training spec, is not a storm: the cooldown, the back-off, the breaker, the guard
-and the demand for new labels do not hold for them. One run at a time, the daily budget, a rollout and `suspend` hold for
-everybody.
+person who asks by hand, or changes the training spec, is not a storm: the cooldown, the back-off, the breaker, the
+guard and the demand for new labels do not hold for them. One run at a time, the daily budget, a rollout and `suspend`
+hold for everybody. A scheduled run counts against the budget and waits for the cooldown, like any other.
 """
 
 from collections.abc import Callable

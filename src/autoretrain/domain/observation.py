@@ -94,8 +94,8 @@ class Observation:
     """`now` is UTC. A field that is None could not be read, and no decision may rest on it.
 
     `drift` holds the complete windows of the champion's version, oldest first, at most the last `consecutiveBreaches`
-    and never fewer where they exist; `pending_messages` counts the incomplete window after them. `run` is how the run of
-    `status.active_run` stands; None also where nothing knows of it, and then it is submitted again under its name.
+    and never fewer where they exist; `pending_messages` counts the incomplete window after them. `run` is how the run
+    of `status.active_run` stands; None also where nothing knows of it: then it is submitted again under its name.
     `highest_ordinal` is the highest run ordinal that jobs or registry tags know of, for a status that was lost.
     """
 

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     SPEC_CHANGED = "SpecChanged"
     SPEC_UNCHANGED = "SpecUnchanged"
     MANUAL_REQUEST = "ManualRequest"
+    NO_REQUEST = "NoRequest"
     TRIGGER_DISABLED = "TriggerDisabled"
     # Storm control.
     RUN_ACTIVE = "RunActive"
@@ -76,6 +77,9 @@ class Reason(StrEnum):
     NOTHING_TO_ROLL_BACK_TO = "NothingToRollBackTo"
     # Whole resource.
     STEADY = "Steady"
+    CHAMPION_SERVED = "ChampionServed"
+    MEASURED = "Measured"
+    WITHIN_LIMITS = "WithinLimits"
     INVALID_SPEC = "InvalidSpec"
     ADOPTED = "Adopted"
     SERVING_UNAVAILABLE = "ServingUnavailable"

@@ -1,12 +1,12 @@
 """How good are these answers? Figures for labelled rows, and the curve behind the area.
 
-Where a figure has no meaning it says so in one way: with no row flagged precision is 0, with no spam row recall is 0,
-with no ham row the false-positive rate is 0, and F1 is 0 when both precision and recall are. `pr_auc` needs both classes
-and is None without them.
+Where a ratio has nothing below its line it is 0: precision with no row flagged, recall with no spam row, the
+false-positive rate with no ham row, F1 with neither. `pr_auc` needs rows of both classes and is None without them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 from autoretrain.domain.messages import Label
 from autoretrain.domain.metrics import ClassificationMetrics
 
-CALIBRATION_BINS = 10
+CALIBRATION_BINS: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

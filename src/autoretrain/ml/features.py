@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,9 @@ from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 from autoretrain.ml.artefact import TermBlock
+from autoretrain.ml.splits import Rows
 from autoretrain.ml.text import canonical, piece_ngrams, preprocess, word_terms, words
 from autoretrain.ml.variants import Preprocessing, Profile
-
-Rows: TypeAlias = NDArray[np.intp]
 
 WORD_LENGTHS: Final = (1, 2)
 WORD_MIN_ROWS: Final = 1

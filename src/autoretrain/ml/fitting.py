@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,14 @@ from sklearn.svm import LinearSVC
 from autoretrain.domain.messages import Label
 from autoretrain.domain.metrics import ClassificationMetrics
 from autoretrain.ml.evaluation import evaluate
+from autoretrain.ml.splits import Rows
 from autoretrain.ml.variants import Algorithm, ClassWeight, Variant
 
 Vector: TypeAlias = NDArray[np.float64]
-Rows: TypeAlias = NDArray[np.intp]
+Spam: TypeAlias = NDArray[np.bool_]
 
-THRESHOLD = 0.5
+THRESHOLD: Final = 0.5
+"""Of the calibrated probability; it makes the fewest mistakes where the calibration holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +65,17 @@ class OutOfFold:
     """Decisions for each row by the model that did not see it, those made into probabilities, and figures by fold.
 
     A fold's probabilities are calibrated on the other folds' decisions, so that they are as honest as the decisions.
+    `coefficients` are the mean over the folds, one a term.
     """
 
     decisions: Vector
     probabilities: Vector
+    coefficients: Vector
     metrics: tuple[ClassificationMetrics, ...]
     fit_seconds: float
 
 
-def fit_linear(variant: Variant, matrix: csr_matrix, *, spam: NDArray[np.bool_], weights: Vector, seed: int) -> LinearFit:
+def fit_linear(variant: Variant, matrix: csr_matrix, *, spam: Spam, weights: Vector, seed: int) -> LinearFit:
     """Fit one variant. A fit that stops at its iteration limit is kept: cross-validation measures it as it is."""
     balance = "balanced" if variant.class_weight is ClassWeight.BALANCED else None
     with warnings.catch_warnings():
@@ -93,7 +97,7 @@ def fit_linear(variant: Variant, matrix: csr_matrix, *, spam: NDArray[np.bool_],
     return LinearFit(coefficients=model.coef_[0], intercept=float(model.intercept_[0]))
 
 
-def fit_sigmoid(decisions: Vector, spam: NDArray[np.bool_], *, weights: Vector) -> Sigmoid:
+def fit_sigmoid(decisions: Vector, spam: Spam, *, weights: Vector) -> Sigmoid:
     """Platt's calibration: a logistic regression on the decision, against labels moved a little off 0 and 1.
 
     Each row enters once as spam and once as ham, weighted by its soft target (J. Platt, Probabilistic Outputs for
@@ -114,11 +118,13 @@ def cross_validate(
     """Fit and judge one variant in each fold; every row is in one fold's test part."""
     spam = np.array([label is Label.SPAM for label in labels])
     decisions = np.empty(len(labels))
+    coefficients = np.zeros(folds[0].train_matrix.shape[1])
     seconds = 0.0
     for fold in folds:
         started = time.perf_counter()
         fit = fit_linear(variant, fold.train_matrix, spam=spam[fold.train], weights=weights[fold.train], seed=seed)
         seconds += time.perf_counter() - started
+        coefficients += fit.coefficients / len(folds)
         decisions[fold.test] = fit.decide(fold.test_matrix)
     probabilities = np.empty(len(labels))
     for fold in folds:
@@ -134,5 +140,9 @@ def cross_validate(
         for fold in folds
     )
     return OutOfFold(
-        decisions=decisions, probabilities=probabilities, metrics=metrics, fit_seconds=seconds / len(folds)
+        decisions=decisions,
+        probabilities=probabilities,
+        coefficients=coefficients,
+        metrics=metrics,
+        fit_seconds=seconds / len(folds),
     )

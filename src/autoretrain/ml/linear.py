@@ -170,7 +170,7 @@ class LinearModel:
         return (Label.SPAM, score) if score >= self.threshold else (Label.HAM, 1.0 - score)
 
     def top_features(self, text: str, limit: int = 5) -> list[tuple[str, float]]:
-        """What speaks most for spam in this message: terms with their positive shares of the log-odds, largest first."""
+        """What speaks most for spam here: terms with their positive shares of the log-odds, largest first."""
         shares = sorted(self.contributions(text).items(), key=lambda item: (-item[1], item[0]))
         return [(term, share) for term, share in shares[:limit] if share > 0.0]
 

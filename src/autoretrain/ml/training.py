@@ -16,18 +16,18 @@ from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.domain.metrics import ClassificationMetrics
 from autoretrain.domain.spec import TrainingSpec
 from autoretrain.ml.artefact import LinearParts, digest_of, render_artefact
-from autoretrain.ml.features import Corpus, Rows, build_block, stack, weigh
+from autoretrain.ml.clusters import cap_per_cluster, cluster_ids
+from autoretrain.ml.features import Corpus, build_block, stack, weigh
 from autoretrain.ml.fitting import THRESHOLD, FoldData, OutOfFold, Vector, cross_validate, fit_linear, fit_sigmoid
 from autoretrain.ml.linear import LinearModel
-from autoretrain.ml.splits import HOLDOUT_SHARE, group_campaigns, in_holdout, stratified_folds
-from autoretrain.ml.text import campaign_form, canonical
+from autoretrain.ml.splits import HOLDOUT_SHARE, Rows, in_holdout, stratified_folds
+from autoretrain.ml.text import canonical
 from autoretrain.ml.variants import Preprocessing, Variant, parse_profile, parse_variants
 
 FOLDS: Final = 5
 MIN_CAMPAIGNS: Final = 20
 """Fewer different messages of a class than this say nothing about it: four in a fold."""
-MOST_COPIES: Final = 3
-"""Copies of one campaign are one piece of evidence, however often it was sent."""
+TOP_TERMS: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,11 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantResult:
-    """What cross-validation says of one variant, at the threshold that is served. `fit_seconds` is the mean a fold."""
+    """What cross-validation says of one variant, at the threshold that is served. `fit_seconds` is the mean a fold.
+
+    `scores` are out-of-fold calibrated probabilities of spam, one for each row that trained; `top_terms` the words with
+    the strongest coefficients of each sign, falling: what pictures are drawn from.
+    """
 
     name: str
     algorithm: str
@@ -52,12 +56,16 @@ class VariantResult:
     false_positive_rate: Spread
     pr_auc: Spread
     fit_seconds: float
+    scores: tuple[float, ...]
+    top_terms: tuple[tuple[str, float], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DroppedRows:
-    """How many rows did not train, by reason: of the frozen holdout, empty, with copies of another label, a campaign's
-    fourth copy and later ones."""
+    """How many rows did not train, by reason.
+
+    `contradictory` rows have a copy of the other label; `copies` are beyond what one near-duplicate cluster may count.
+    """
 
     holdout: int = 0
     empty: int = 0
@@ -69,8 +77,8 @@ class DroppedRows:
 class TrainedModel:
     """The best variant, fitted on all training rows, as the artefact that serving loads; and how it was found.
 
-    `used` are the numbers of the rows that trained, of those given to `search`. `labels` and `scores` (out-of-fold
-    calibrated probabilities of spam) are one for each of them: what pictures are drawn from.
+    `used` are the numbers of the rows that trained, of those given to `search`. `labels` and `scores` (those of the
+    chosen variant) are one for each of them.
     """
 
     artefact: bytes
@@ -103,24 +111,24 @@ def search(
 
     `weights` holds one positive weight a row, to restore a class prior. `on_variant(result, index, total)` is called
     after each variant, `index` from 1. `holdout_share` is for measurements that split by themselves (0 keeps all rows);
-    a model that is to be served never trains on the frozen holdout. Raises `InvalidSpec` for parameters that cannot be followed and `BadData` where
-    too few different messages of a class remain.
+    a model that is to be served never trains on the frozen holdout. Raises `InvalidSpec` for parameters that can't be
+    followed, `BadData` where too few clusters of a class remain, and ValueError for weights that are none.
     """
     profile, variants = parse_profile(spec.profile), parse_variants(spec.algorithms)
     used, dropped = select_rows(rows, holdout_share=holdout_share)
     labels = tuple(rows[row].label for row in used)
-    groups = group_campaigns([rows[row].text for row in used])
-    _require_both_classes(labels, groups)
+    clusters = cluster_ids([rows[row].text for row in used])
+    _require_both_classes(labels, clusters)
     row_weights = _checked_weights(weights, rows=len(rows))[list(used)]
     corpus = Corpus([rows[row].text for row in used], profile=profile)
-    folds = stratified_folds(labels, groups, folds=FOLDS, seed=spec.seed)
+    folds = stratified_folds(labels, clusters, folds=FOLDS, seed=spec.seed)
 
     results: list[VariantResult] = []
     best: tuple[VariantResult, Variant, OutOfFold] | None = None
     for preprocessing, data in _fold_data(corpus, variants, folds=folds):
         for variant in (variant for variant in variants if variant.preprocessing is preprocessing):
             judged = cross_validate(variant, data, labels=labels, weights=row_weights, seed=spec.seed)
-            result = _summarise(variant, judged)
+            result = _summarise(variant, judged, words=corpus.words(preprocessing).terms)
             results.append(result)
             if best is None or result.f1.mean > best[0].f1.mean:
                 best = result, variant, judged
@@ -139,7 +147,7 @@ def search(
         dropped=dropped,
         used=used,
         labels=labels,
-        scores=tuple(judged.probabilities.tolist()),
+        scores=chosen.scores,
     )
 
 
@@ -152,29 +160,26 @@ def select_rows(
     for form, row in zip(forms, rows, strict=True):
         labels_of.setdefault(form, set()).add(row.label)
     reasons: Counter[str] = Counter()
-    campaigns: Counter[str] = Counter()
-    used = []
+    eligible = []
     for number, (form, row) in enumerate(zip(forms, rows, strict=True)):
-        campaign = campaign_form(row.text)
         if not form:
             reasons["empty"] += 1
         elif in_holdout(row.text, share=holdout_share):
             reasons["holdout"] += 1
         elif len(labels_of[form]) > 1:
             reasons["contradictory"] += 1
-        elif campaigns[campaign] >= MOST_COPIES:
-            reasons["copies"] += 1
         else:
-            campaigns[campaign] += 1
-            used.append(number)
-    return tuple(used), DroppedRows(**reasons)
+            eligible.append(number)
+    kept = cap_per_cluster(cluster_ids([rows[number].text for number in eligible]))
+    reasons["copies"] = len(eligible) - len(kept)
+    return tuple(eligible[index] for index in kept), DroppedRows(**reasons)
 
 
-def _require_both_classes(labels: Sequence[Label], groups: Rows) -> None:
+def _require_both_classes(labels: Sequence[Label], clusters: Sequence[int]) -> None:
     for label in Label:
-        campaigns = len({group for group, each in zip(groups.tolist(), labels, strict=True) if each is label})
-        if campaigns < MIN_CAMPAIGNS:
-            reason = f"{campaigns} different {label} messages may train; at least {MIN_CAMPAIGNS} are needed"
+        different = len({cluster for cluster, each in zip(clusters, labels, strict=True) if each is label})
+        if different < MIN_CAMPAIGNS:
+            reason = f"{different} different {label} messages may train; at least {MIN_CAMPAIGNS} are needed"
             raise BadData("training rows", reason)
 
 
@@ -202,7 +207,7 @@ def _fold_data(
         yield preprocessing, data
 
 
-def _summarise(variant: Variant, judged: OutOfFold) -> VariantResult:
+def _summarise(variant: Variant, judged: OutOfFold, *, words: Sequence[str]) -> VariantResult:
     def spread(read: Callable[[ClassificationMetrics], float | None]) -> Spread:
         values = [value for metrics in judged.metrics if (value := read(metrics)) is not None]
         return Spread(mean=fmean(values), sd=stdev(values))
@@ -218,7 +223,15 @@ def _summarise(variant: Variant, judged: OutOfFold) -> VariantResult:
         false_positive_rate=spread(lambda metrics: metrics.false_positive_rate),
         pr_auc=spread(lambda metrics: metrics.pr_auc),
         fit_seconds=judged.fit_seconds,
+        scores=tuple(judged.probabilities.tolist()),
+        top_terms=_top_terms(words, judged.coefficients[: len(words)]),
     )
+
+
+def _top_terms(words: Sequence[str], coefficients: Vector) -> tuple[tuple[str, float], ...]:
+    order = np.argsort(-coefficients, kind="stable")
+    strongest = [*order[:TOP_TERMS], *order[max(TOP_TERMS, len(order) - TOP_TERMS) :]]
+    return tuple((words[term], float(coefficients[term])) for term in strongest)
 
 
 def _fit_artefact(

@@ -133,7 +133,7 @@ def _expand(
             return ()
 
     strengths = read(strength, _positive_number, default=_DEFAULT_STRENGTHS[algorithm])
-    class_weights = (ClassWeight.EQUAL,)
+    class_weights: tuple[ClassWeight, ...] = (ClassWeight.EQUAL,)
     if algorithm is not Algorithm.NAIVE_BAYES:
         class_weights = read("classWeight", _member_of(ClassWeight), default=_DEFAULT_CLASS_WEIGHTS)
     preprocessings = read("preprocessing", _member_of(Preprocessing), default=_DEFAULT_PREPROCESSING)
@@ -163,7 +163,7 @@ def _positive_number(value: object) -> float:
 def _member_of(kind: type[E]) -> Callable[[object], E]:
     def convert(value: object) -> E:
         try:
-            return kind(value)
+            return kind(str(value))
         except ValueError:
             raise ValueError(_one_of(value, kind)) from None
 

@@ -107,9 +107,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
     )
     performance = PerformanceDesk(store, calls)
-    app.include_router(
-        build_status_routes(plane, watch, metrics, performance=performance, name=settings.model)
-    )
+    app.include_router(build_status_routes(plane, watch, metrics, performance=performance, name=settings.model))
     app.include_router(build_inference_routes(plane, name=settings.model))
     return app
 

@@ -36,9 +36,7 @@ class Answer:
 class DataPlane:
     """Answers with the line-up that is in place when a request begins."""
 
-    def __init__(
-        self, recorder: Recorder, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, recorder: Recorder, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._recorder = recorder
         self._now = now
         self._lineup: Lineup | None = None
@@ -66,9 +64,7 @@ class DataPlane:
         model, role = lineup.answering(text, sender=sender)
         return self.predict_by(model, text, role=role, lineup=lineup)
 
-    def predict_by(
-        self, model: ServedModel, text: str, *, role: str, lineup: Lineup, record: bool = True
-    ) -> Answer:
+    def predict_by(self, model: ServedModel, text: str, *, role: str, lineup: Lineup, record: bool = True) -> Answer:
         """Answer by `model` of `lineup`; without `record` the message leaves no trace in store or counters."""
         began = perf_counter()
         try:

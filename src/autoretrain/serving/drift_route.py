@@ -50,17 +50,13 @@ def render_report(report: DriftReport, *, threshold: float, min_samples: int) ->
         regime=report.regime,
         model_version=f"v{report.model_version}",
         metrics={
-            metric.name: MetricDriftBody(
-                raw=metric.raw, median=metric.median, upper=metric.upper, score=metric.score
-            )
+            metric.name: MetricDriftBody(raw=metric.raw, median=metric.median, upper=metric.upper, score=metric.score)
             for metric in report.metrics
         },
     )
 
 
-def build_drift_routes(
-    plane: DataPlane, worker: DriftWorker, *, threshold: float, min_samples: int
-) -> APIRouter:
+def build_drift_routes(plane: DataPlane, worker: DriftWorker, *, threshold: float, min_samples: int) -> APIRouter:
     router = APIRouter(tags=["drift"])
 
     @router.post("/drift/calculate", responses=problem_responses(413, 422, 429, 503, 504))

@@ -23,7 +23,7 @@ WAITING_REQUESTS: Final = 4
 TIMEOUT_SECONDS: Final = 30.0
 MAX_ANSWER_BYTES: Final = 16 * 2**20
 _LENGTH: Final = struct.Struct(">Q")
-_ONE_THREAD: Final = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+_ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class DriftFailed(AutoRetrainError):  # noqa: N818 - named for what happened

@@ -1,4 +1,4 @@
-"""/feedback and /labels: what people say about messages. It is on the disk before the 2xx, or the answer is an error."""
+"""/feedback and /labels: what people say of messages. It is on the disk before the 2xx, or the answer is an error."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -6,11 +6,11 @@ from typing import Annotated, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, Query
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 
 from autoretrain.domain.errors import UnknownPrediction
 from autoretrain.domain.messages import LabelKind, NewLabel, Prediction
 from autoretrain.serving.identity import Identity, Sender
+from autoretrain.serving.limits import MAX_LABELS
 from autoretrain.serving.metrics import ServingMetrics
 from autoretrain.serving.problems import problem_responses
 from autoretrain.serving.recorder import Recorder
@@ -22,7 +22,6 @@ from autoretrain.serving.schemas import (
     LabelsToGive,
     MessageToLabel,
 )
-from autoretrain.serving.limits import MAX_LABELS
 from autoretrain.serving.store_calls import StoreCalls
 
 T = TypeVar("T")
@@ -146,15 +145,11 @@ def build_feedback_routes(desk: LabelDesk, identity: Identity) -> APIRouter:
         return await desk.report(body.feedback, sender)
 
     @router.get("/labels/next", tags=["labels"], responses=problem_responses(401, 403, 422, 429, 503))
-    async def labels_next(
-        _sender: Labeller, limit: Annotated[int, Query(ge=1, le=MAX_LABELS)] = 20
-    ) -> LabelsToGive:
+    async def labels_next(_sender: Labeller, limit: Annotated[int, Query(ge=1, le=MAX_LABELS)] = 20) -> LabelsToGive:
         """Messages drawn at random for labelling, without what the model said of them."""
         return await desk.next(limit)
 
-    @router.post(
-        "/labels", tags=["labels"], status_code=201, responses=unkept | problem_responses(403, 409)
-    )
+    @router.post("/labels", tags=["labels"], status_code=201, responses=unkept | problem_responses(403, 409))
     async def labels(body: AuditLabels, sender: Labeller) -> FeedbackResponse:
         """Labels of drawn messages: live accuracy is measured by these alone."""
         return await desk.audit(body, sender)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from autoretrain.serving.dataplane import DataPlane
-from autoretrain.serving.lineup import CHAMPION, Lineup, ServedModel
+from autoretrain.serving.lineup import Lineup, ServedModel
 from autoretrain.serving.oip_tensors import (
     INPUT,
     OUTPUTS,
@@ -72,7 +72,12 @@ class InferenceProtocol:
         answers = await answer_batch(self._plane, messages, answering=lambda _: (model, role), lineup=lineup)
         shape = [len(answers)] if len(parsed.inputs[0].shape) == 1 else [len(answers), 1]
         outputs = [
-            {"name": output["name"], "datatype": output["datatype"], "shape": shape, "data": output_data(output, answers)}
+            {
+                "name": output["name"],
+                "datatype": output["datatype"],
+                "shape": shape,
+                "data": output_data(output, answers),
+            }
             for output in chosen
         ]
         answer: dict[str, Any] = {"model_name": self._name, "model_version": model.name, "outputs": outputs}
@@ -87,7 +92,7 @@ def build_inference_routes(plane: DataPlane, *, name: str) -> APIRouter:
     errors: dict[int | str, dict[str, Any]] = {
         status: {"model": OipError, "description": "Error"} for status in (400, 404, 413, 500, 503)
     }
-    not_found = {status: errors[status] for status in (404, 503)}
+    not_found: dict[int | str, dict[str, Any]] = {status: errors[status] for status in (404, 503)}
 
     @router.get("")
     async def server_metadata() -> dict[str, Any]:

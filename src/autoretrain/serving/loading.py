@@ -1,4 +1,4 @@
-"""How does a wanted version become a served one? Exact version and digest, verified, built and warm before it is used."""
+"""How does a wanted version become a served one? Exact version and digest, verified, built and warm before use."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -56,9 +56,9 @@ class ModelLoader:
         return replace(lineup, second=second), None
 
     def _model(self, version: str, digest: str, *, loaded: Sequence[ServedModel]) -> ServedModel:
-        for model in loaded:
-            if (model.version, model.digest) == (version, digest):
-                return model
+        for present in loaded:
+            if (present.version, present.digest) == (version, digest):
+                return present
         artefact = self._find(version, digest)
         if (found := digest_of(artefact.model)) != digest:
             raise ArtefactRejected(f"version {version} has digest {found}, wanted is {digest}")

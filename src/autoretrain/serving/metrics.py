@@ -4,15 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from autoretrain.domain.messages import Label
 
 # Scoring takes a tenth of a millisecond; the guard compares p95 of two versions, so the buckets begin there.
-BUCKETS_SECONDS: Final = (
-    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005),
-    *(0.01, 0.025, 0.05, 0.1, 0.25),
-)
+BUCKETS_SECONDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,57 +25,45 @@ class ServingMetrics:
     """All series of one server, in a registry of its own. `spammodel` is the model's `<namespace>.<name>`."""
 
     def __init__(self, spammodel: str) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each counter, which nothing here reads
         self.registry = CollectorRegistry()
         self._spammodel = spammodel
-        self._predictions = self._make(
-            Counter, "autoretrain_predictions", "Answered messages.", "spammodel", "model_version", "label"
-        )
-        self._errors = self._make(
-            Counter, "autoretrain_prediction_errors", "Messages that failed.", "spammodel", "model_version"
-        )
+        version = ("spammodel", "model_version")
+        self._predictions = self._counter("autoretrain_predictions", "Answered messages.", *version, "label")
+        self._errors = self._counter("autoretrain_prediction_errors", "Messages that failed.", *version)
         self._duration = Histogram(
             "autoretrain_prediction_duration_seconds",
             "Time to score one message and say why.",
-            ("spammodel", "model_version"),
+            version,
             buckets=BUCKETS_SECONDS,
             registry=self.registry,
         )
-        self._info = self._make(
-            Gauge, "autoretrain_model_info", "What is served.", "spammodel", "model_version", "version", "digest", "role"
+        self._info = self._gauge("autoretrain_model_info", "What is served.", *version, "version", "digest", "role")
+        self._loaded = self._gauge(
+            "autoretrain_model_loaded_timestamp_seconds", "When the champion was put in place.", *version
         )
-        self._loaded = self._make(
-            Gauge,
-            "autoretrain_model_loaded_timestamp_seconds",
-            "When the champion was put in place.",
-            "spammodel",
-            "model_version",
+        self._labels = self._counter("autoretrain_labels", "Labels kept.", "spammodel", "source")
+        self._dropped = self._counter(
+            "autoretrain_predictions_dropped", "Predictions that were not kept.", "spammodel", "reason"
         )
-        self._labels = self._make(Counter, "autoretrain_labels", "Labels kept.", "spammodel", "source")
-        self._dropped = self._make(
-            Counter, "autoretrain_predictions_dropped", "Predictions that were not kept.", "spammodel", "reason"
+        self._shadow = self._counter("autoretrain_shadow_scores", "Shadow scores.", *version, "outcome")
+        self.queued = self._gauge(
+            "autoretrain_prediction_queue_messages", "Predictions not yet kept.", "spammodel"
+        ).labels(spammodel)
+        self.stored = self._counter("autoretrain_predictions_stored", "Predictions kept.", "spammodel").labels(
+            spammodel
         )
-        self._shadow = self._make(
-            Counter, "autoretrain_shadow_scores", "Shadow scores.", "spammodel", "model_version", "outcome"
-        )
-        one = (spammodel,)
-        self.queued = self._make(
-            Gauge, "autoretrain_prediction_queue_messages", "Predictions not yet kept.", "spammodel"
-        ).labels(*one)
-        self.stored = self._make(
-            Counter, "autoretrain_predictions_stored", "Predictions kept in the store.", "spammodel"
-        ).labels(*one)
-        self.stored_at = self._make(
-            Gauge, "autoretrain_predictions_stored_timestamp_seconds", "When predictions were last kept.", "spammodel"
-        ).labels(*one)
-        self.deployment_checked_at = self._make(
-            Gauge,
+        self.stored_at = self._gauge(
+            "autoretrain_predictions_stored_timestamp_seconds", "When predictions were last kept.", "spammodel"
+        ).labels(spammodel)
+        self.deployment_checked_at = self._gauge(
             "autoretrain_deployment_checked_timestamp_seconds",
             "When the store last said what is to be served.",
             "spammodel",
-        ).labels(*one)
-        self.load_failures = self._make(
-            Counter, "autoretrain_model_load_failures", "Versions that could not be loaded.", "spammodel"
-        ).labels(*one)
+        ).labels(spammodel)
+        self.load_failures = self._counter(
+            "autoretrain_model_load_failures", "Versions that could not be loaded.", "spammodel"
+        ).labels(spammodel)
         for reason in ("queue_full", "rejected", "shutdown"):
             self.dropped(reason, 0)
 
@@ -109,5 +94,8 @@ class ServingMetrics:
     def shadow_scored(self, model_version: str, outcome: str, *, count: int = 1) -> None:
         self._shadow.labels(self._spammodel, model_version, outcome).inc(count)
 
-    def _make(self, kind: Any, name: str, text: str, *labels: str) -> Any:
-        return kind(name, text, labels, registry=self.registry)
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)

@@ -81,7 +81,7 @@ def parse_infer(body: bytes, *, json_length: int | None) -> tuple[InferRequest, 
         messages = _flatten(tensor.data)
     expected = tensor.shape[0] * (tensor.shape[1] if len(tensor.shape) == 2 else 1)
     if len(messages) != expected or tensor.shape[1:] not in ([], [1]):
-        raise ValueError(f"inputs[0].shape is {tensor.shape} and there are {len(messages)} messages; [n] or [n, 1] is read")
+        raise ValueError(f"inputs[0].shape {tensor.shape} is not [n] or [n, 1] for {len(messages)} messages")
     if not 1 <= len(messages) <= MAX_BATCH:
         raise ValueError(f"inputs[0]: between 1 and {MAX_BATCH} messages are answered at once")
     if not all(0 < len(message) <= MAX_MESSAGE_CHARACTERS for message in messages):

@@ -45,9 +45,7 @@ class InvalidBody(Exception):  # noqa: N818 - named for what the client sent
         super().__init__("the request is not valid")
 
 
-def problem(
-    path: str, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any
-) -> Response:
+def problem(path: str, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> Response:
     """The answer for an error at `path`; `members` are added to the problem document."""
     if path == "/v2" or path.startswith("/v2/"):
         body: dict[str, Any] = {"error": detail}

@@ -127,7 +127,11 @@ class Recorder:
     def _to_prediction(self, entry: Entry, other: tuple[str, float] | None) -> Prediction:
         text, answer, role, _ = entry
         drawn = draw_for_audit(
-            answer.prediction_id, answer.label, confidence=answer.confidence, rate=self._audit_rate, seed=self._audit_seed
+            answer.prediction_id,
+            answer.label,
+            confidence=answer.confidence,
+            rate=self._audit_rate,
+            seed=self._audit_seed,
         )
         return Prediction(
             prediction_id=answer.prediction_id,

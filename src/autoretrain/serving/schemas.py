@@ -18,7 +18,6 @@ EXAMPLE_SPAM = "Congratulations! You've won a $1000 prize. Call 0800 555 0199 no
 EXAMPLE_ID = "5f0c8a4e9b7d4c1f8e2a6b3d0c9f7e15"
 
 
-
 def _whole(text: str) -> str:
     if not text.isascii():
         try:

@@ -1,4 +1,4 @@
-"""What would the second version have said? Scored off the hot path, with a deadline; nothing it does reaches an answer."""
+"""What would the second version have said? Scored off the hot path, with a deadline; no answer depends on it."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What is served, how well does it do, and is the server fit to answer? The routes that are asked by people and probes."""
+"""What is served, how well does it do, and is the server fit to answer? What people and probes ask."""
 
 import hashlib
 import time
@@ -118,10 +118,10 @@ class PerformanceDesk:
 def render_live(performance: Performance, *, pending: int) -> LivePerformance:
     overall = performance.overall
     return LivePerformance(
-        accuracy=_estimate(overall and overall.accuracy),
+        accuracy=_estimate(overall.accuracy if overall else None),
         precision=_estimate(performance.precision),
-        recall=_estimate(overall and overall.spam_recall),
-        f1=_estimate(overall and overall.f1),
+        recall=_estimate(overall.spam_recall if overall else None),
+        f1=_estimate(overall.f1 if overall else None),
         labels=performance.labels,
         pending=pending,
         matured_ratio=performance.matured_ratio,
@@ -144,9 +144,9 @@ def build_status_routes(
 ) -> APIRouter:
     router = APIRouter(tags=["status"])
 
-    @router.get(
-        "/models/current", response_model=CurrentModel, responses={304: {"description": "Unchanged."}} | problem_responses(503)
-    )
+    unchanged: dict[int | str, dict[str, Any]] = {304: {"description": "Unchanged."}}
+
+    @router.get("/models/current", response_model=CurrentModel, responses=unchanged | problem_responses(503))
     async def current(request: Request) -> Response:
         """What is served: version, digest, metrics, and where its data came from. Answers `If-None-Match` with 304."""
         lineup = plane.lineup

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from autoretrain.domain.errors import AutoRetrainError, StoreUnavailable
 
@@ -24,7 +24,7 @@ class StoreCalls:
     def __init__(self, *, waiting_calls: int = WAITING_CALLS, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="store")
         self._waiting_calls, self._timeout = waiting_calls, timeout_seconds
-        self._calls: set[Future[object]] = set()
+        self._calls: set[Future[Any]] = set()
 
     async def run(self, call: Callable[[], T]) -> T:
         """The result of `call`. Raises StoreBusy at once and StoreUnavailable after the time limit.

@@ -101,16 +101,26 @@ def _compare(
     within = [metric for view, metrics in by_view.items() if view != "whole" for metric in metrics] + list(labels)
     accumulated = accumulated_score(within, history=[past for past in history if past.regime == reference.name])
     within_score = max([metric.score for metric in within] + [accumulated])
-    # A window with more spam of the known kind differs as a whole and not within the classes: advice, not drift.
-    prior_shift = within_score <= THRESHOLD and any(metric.score > THRESHOLD for metric in share)
-    mixed = [] if prior_shift else [metric.score for metric in by_view["whole"]]
+    prior_shift = _class_mix_moved(by_view["whole"], share, within_score=within_score)
     return _Comparison(
         reference=reference,
         metrics=(*by_view["whole"], *share, *within),
         accumulated=accumulated,
         prior_shift=prior_shift,
-        score=max([within_score, *mixed]),
+        score=within_score if prior_shift else max([within_score, *(metric.score for metric in by_view["whole"])]),
     )
+
+
+def _class_mix_moved(
+    whole: Sequence[MetricDrift], share: Sequence[MetricDrift], *, within_score: float
+) -> bool:
+    """More or less spam of the known kind: the whole differs and the classes do not. Advice, not drift.
+
+    The spam share alone says so beyond its threshold; half-way up it explains an alarm of the whole.
+    """
+    moved = max((metric.score for metric in share), default=0.0)
+    whole_alarms = any(metric.score > THRESHOLD for metric in whole)
+    return within_score <= THRESHOLD and (moved > THRESHOLD or (whole_alarms and moved > THRESHOLD / 2))
 
 
 def _view_metrics(window: Corpus, view: str, chosen: Ints, reference: ReferenceSet) -> list[MetricDrift]:

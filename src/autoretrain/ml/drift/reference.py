@@ -11,7 +11,7 @@ from autoretrain.ml.drift.metrics import TermTest, kernel_distance, strongest_te
 SMALLEST_VIEW: Final = 5
 """Messages below which a view of a window says nothing."""
 
-RESAMPLINGS: Final = 4000
+RESAMPLINGS: Final = 2000
 _LEAST_COUNT: Final = 3  # a term in fewer messages of both sets together is never significant
 _LARGEST_SIZE: Final = 1000
 _HALVINGS: Final = 5

@@ -1,0 +1,284 @@
+"""How fast is serving, beside what a user would write instead? One run, all servers at once, ratios of the same round.
+
+Trains one model of the chosen profile, serves it by `uvicorn src.serve:app`, and compares with an empty FastAPI echo and
+with FastAPI over a scikit-learn pipeline. Bounds: p50 at one connection at most 1.3 x the echo's; throughput at least
+5 x the pipeline's; start to the first right answer 2 s; 100 MiB; cold load of the champion 1 s; p99 of /predict moves by
+at most 10 % while /drift/calculate works.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import httpx
+import joblib
+import psutil
+import uvloop
+from closed_loop import Load, run_load
+from quality import data_dir, read_distinct
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from autoretrain.adapters.store import Store
+from autoretrain.domain.deployment import Deployment, ModelArtefact
+from autoretrain.domain.messages import LabelledMessage
+from autoretrain.domain.spec import AlgorithmSpec, TrainingSpec
+from autoretrain.ml.drift.references import build_references
+from autoretrain.ml.splits import in_holdout
+from autoretrain.ml.training import search
+from autoretrain.ml.variants import Profile
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = "default.sms-spam"
+START_SECONDS = 30
+
+COLD_LOAD = """
+import time; began = time.perf_counter()
+from autoretrain.adapters.store import Store
+from autoretrain.serving.loading import ModelLoader
+from autoretrain.serving.metrics import ServingMetrics
+store = Store({url!r}, model={model!r})
+loader = ModelLoader([lambda version, digest: store.artefact(digest)], ServingMetrics({model!r}))
+lineup, _ = loader.build(store.deployment(), loaded=())
+lineup.champion.model.predict("Win a free prize now")
+print(time.perf_counter() - began)
+"""
+
+
+@dataclass
+class Server:
+    name: str
+    port: int
+    process: psutil.Popen
+    started_seconds: float
+
+    def cpu_seconds(self) -> float:
+        times = self.process.cpu_times()
+        return times.user + times.system
+
+    def resident_mib(self) -> float:
+        return self.process.memory_info().rss / 2**20
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def prepare(directory: Path, *, profile: Profile) -> list[LabelledMessage]:
+    """Train both models, put ours into a store and the pipeline into a file; returns the held-out rows."""
+    rows = read_distinct(data_dir() / "SMSSpamCollection")
+    held_out = [row for row in rows if in_holdout(row.text)]
+    training = [row for row in rows if not in_holdout(row.text)]
+    algorithms = (AlgorithmSpec(name="LinearSVM", parameters={}),)
+    spec = TrainingSpec(profile=profile, seed=0, algorithms=algorithms, active_deadline_seconds=900, backoff_limit=0)
+    trained = search(rows, spec)
+    reference = build_references(trained.model, held_out, seed=0)
+    card = json.dumps({"algorithm": "LinearSVM", "metrics": {}})
+    artefact = ModelArtefact(
+        version="1", digest=trained.digest, run_id="", model=trained.artefact, reference=reference, card=card
+    )
+    with Store(f"sqlite:///{directory / 'store.db'}", model=MODEL) as store:
+        store.migrate()
+        store.put_artefact(artefact)
+        store.deploy(Deployment(version="1", digest=trained.digest))
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    pipeline = make_pipeline(vectorizer, LogisticRegression(C=10, max_iter=1000))
+    pipeline.fit([row.text for row in training], [row.label == "spam" for row in training])
+    joblib.dump(pipeline, directory / "pipeline.joblib")
+    return held_out
+
+
+@contextmanager
+def serve(name: str, target: list[str], *, directory: Path) -> Iterator[Server]:
+    """Start `target` and wait for its first right answer."""
+    port = free_port()
+    settings = {
+        "AUTORETRAIN_STATE_DIR": str(directory),
+        "AUTORETRAIN_MODEL": MODEL,
+        "AUTORETRAIN_MLFLOW_TRACKING_URI": "sqlite:///unused.db",
+        "BENCHMARK_PIPELINE": str(directory / "pipeline.joblib"),
+    }
+    options = ["--port", str(port), "--no-access-log", "--loop", "uvloop", "--http", "httptools"]
+    began = time.perf_counter()
+    log = (directory / f"{name.replace(' ', '-')}.log").open("wb")
+    process = psutil.Popen(
+        [sys.executable, "-m", "uvicorn", *target, *options],
+        cwd=ROOT,
+        env=os.environ | settings,
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        while True:
+            try:
+                answer = httpx.post(f"http://127.0.0.1:{port}/predict", json={"message": "ok see you"}, timeout=5)
+                if answer.status_code == httpx.codes.OK:
+                    break
+            except httpx.TransportError:
+                if process.poll() is not None or time.perf_counter() - began > START_SECONDS:
+                    raise
+            time.sleep(0.01)
+        yield Server(name, port, process, time.perf_counter() - began)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except psutil.TimeoutExpired:
+            process.kill()
+        log.close()
+
+
+TARGETS = {
+    "echo": ["--app-dir", "benchmarks", "--factory", "serving_peers:create_echo"],
+    "pipeline": ["--app-dir", "benchmarks", "--factory", "serving_peers:create_pipeline"],
+    "autoretrain": ["src.serve:app"],
+}
+
+
+def build_requests(rows: list[LabelledMessage]) -> list[bytes]:
+    requests = []
+    for row in rows:
+        body = json.dumps({"message": row.text}).encode()
+        head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        requests.append(head.encode() + body)
+    return requests
+
+
+def load(server: Server, requests: list[bytes], *, connections: int, seconds: float) -> tuple[Load, float]:
+    """The load, and the server's CPU seconds a request."""
+    before = server.cpu_seconds()
+    done = uvloop.run(run_load(server.port, requests, connections=connections, seconds=seconds))
+    if done.failed:
+        raise SystemExit(f"{server.name}: {done.failed} requests failed")
+    return done, (server.cpu_seconds() - before) / len(done.latencies)
+
+
+def compare(servers: list[Server], requests: list[bytes], options: argparse.Namespace) -> None:
+    for connections in options.connections:
+        loads: dict[str, list[tuple[Load, float]]] = {server.name: [] for server in servers}
+        for _ in range(options.rounds):
+            for server in servers:
+                loads[server.name].append(load(server, requests, connections=connections, seconds=options.seconds))
+        print(
+            f"\n{connections} connection(s), {options.rounds} rounds of {options.seconds} s; ratios are medians of rounds"
+        )
+        print(f"{'server':<14}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'rps':>9}{'CPU us':>9}", end="")
+        print(f"{'p50/echo':>10}{'rps/echo':>10}{'rps/pipe':>10}")
+        for name, rounds in loads.items():
+            p50, p95, p99 = (median(one.quantile(q) for one, _ in rounds) * 1e3 for q in (0.5, 0.95, 0.99))
+            rate, cpu = median(one.rate for one, _ in rounds), median(cpu for _, cpu in rounds) * 1e6
+            pairs = list(zip(rounds, loads["echo"], loads["pipeline"], strict=True))
+            p50_echo = median(mine.quantile(0.5) / echo.quantile(0.5) for (mine, _), (echo, _), _ in pairs)
+            rate_echo = median(mine.rate / echo.rate for (mine, _), (echo, _), _ in pairs)
+            rate_pipe = median(mine.rate / pipe.rate for (mine, _), _, (pipe, _) in pairs)
+            print(f"{name:<14}{p50:>9.2f}{p95:>9.2f}{p99:>9.2f}{rate:>9.0f}{cpu:>9.0f}", end="")
+            print(f"{p50_echo:>9.2f}x{rate_echo:>9.2f}x{rate_pipe:>9.2f}x")
+
+
+async def _with_drift(server: Server, requests: list[bytes], *, seconds: float) -> tuple[Load, int]:
+    """Load while one client after the other asks for drift."""
+    body = (ROOT / "test_data" / "new_messages.json").read_bytes()
+    done = asyncio.Event()
+    calculated = 0
+
+    async def ask() -> None:
+        nonlocal calculated
+        headers = {"content-type": "application/json"}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", timeout=30) as http:
+            while not done.is_set():
+                (await http.post("/drift/calculate", content=body, headers=headers)).raise_for_status()
+                calculated += 1
+
+    asking = asyncio.create_task(ask())
+    measured = await run_load(server.port, requests, connections=1, seconds=seconds)
+    done.set()
+    await asking
+    return measured, calculated
+
+
+def disturb(server: Server, requests: list[bytes], options: argparse.Namespace) -> None:
+    uvloop.run(_with_drift(server, requests, seconds=1.0))  # the worker's own start is not what is asked
+    alone: list[float] = []
+    beside: list[float] = []
+    for _ in range(options.rounds):
+        calm, _ = load(server, requests, connections=1, seconds=options.seconds)
+        busy, calculated = uvloop.run(_with_drift(server, requests, seconds=options.seconds))
+        alone.append(calm.quantile(0.99))
+        beside.append(busy.quantile(0.99))
+    ratio = median(b / a for a, b in zip(alone, beside, strict=True))
+    print(
+        f"\n/predict p99 alone {median(alone) * 1e3:.2f} ms, beside /drift/calculate {median(beside) * 1e3:.2f} ms: ",
+        end="",
+    )
+    print(f"{ratio:.2f}x (bound 1.10x; {calculated} calculations in the last round)")
+
+
+def start_and_memory(directory: Path, *, starts: int) -> None:
+    print(f"\nstart to the first right answer, {starts} starts in turn, each alone; memory after it")
+    for name, target in TARGETS.items():
+        seconds, memory = [], []
+        for _ in range(starts):
+            with serve(name, target, directory=directory) as server:
+                seconds.append(server.started_seconds)
+                memory.append(server.resident_mib())
+        print(
+            f"{name:<14}{median(seconds):>8.2f} s ({min(seconds):.2f} to {max(seconds):.2f}){median(memory):>8.0f} MiB"
+        )
+
+
+def cold_load(directory: Path, *, starts: int) -> None:
+    code = COLD_LOAD.format(url=f"sqlite:///{directory / 'store.db'}", model=MODEL)
+    inside, whole = [], []
+    for _ in range(starts):
+        began = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
+        whole.append(time.perf_counter() - began)
+        inside.append(float(done.stdout))
+    print(f"\nchampion from the store in a cold process: {median(inside):.2f} s with imports, ", end="")
+    print(f"{median(whole):.2f} s from the process's start (bound 1 s; {starts} processes)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profile", type=Profile, default=Profile.WORD_AND_CHARACTER, choices=list(Profile))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 16])
+    parser.add_argument("--starts", type=int, default=3)
+    parser.add_argument("--only", choices=["load", "drift", "start", "cold"], nargs="+", default=[])
+    options = parser.parse_args()
+    wanted = set(options.only or ["load", "drift", "start", "cold"])
+    with tempfile.TemporaryDirectory(prefix="autoretrain-bench-") as name, ExitStack() as stack:
+        directory = Path(name)
+        requests = build_requests(prepare(directory, profile=options.profile))
+        print(f"profile {options.profile}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.1f}")
+        if "cold" in wanted:
+            cold_load(directory, starts=options.starts)
+        if "start" in wanted:
+            start_and_memory(directory, starts=options.starts)
+        if wanted & {"load", "drift"}:
+            servers = [
+                stack.enter_context(serve(name, target, directory=directory)) for name, target in TARGETS.items()
+            ]
+            if "load" in wanted:
+                compare(servers, requests, options)
+            if "drift" in wanted:
+                disturb(servers[-1], requests, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What becomes of a run that a person started: the first model is promoted by the decision core, a later one is offered."""
+
+import json
+import sys
+from dataclasses import replace
+
+from autoretrain.adapters import records
+from autoretrain.adapters.settings import Settings
+from autoretrain.app.local import LocalWorld, utc_now
+from autoretrain.app.passes import run_pass
+from autoretrain.app.state import write_atomically
+from autoretrain.app.trainer import RunDirectory
+from autoretrain.domain.status import ActiveRun
+from autoretrain.domain.training import TrainingSummary
+
+MAX_PASSES = 5
+
+
+def finish_with_a_pass(summary: TrainingSummary, settings: Settings) -> None:
+    """Promote the version if there is no champion and it meets the floors; otherwise print the command that would."""
+    world = LocalWorld.open(settings, expect_serving=False)
+    try:
+        key = world.model().key
+        if world.state.controller_runs() or world.state.read_status(key).champion is not None:
+            sys.stdout.write(f"There is a champion already. To serve v{summary.version} instead: {command(summary)}\n")
+            return
+        with world.state.lock(purpose="train"):
+            told = decide_on(world, key, summary)
+        sys.stdout.write(told + "\n")
+    finally:
+        world.close()
+
+
+def decide_on(world: LocalWorld, key: str, summary: TrainingSummary) -> str:
+    """Hand the finished run to the loop as if the loop had submitted it, and make its passes."""
+    status = world.state.read_status(key)
+    run = ActiveRun(
+        name=summary.run_name,
+        ordinal=status.run_ordinal + 1,
+        trigger="Manual",
+        started_at=utc_now(),
+        label_cutoff=summary.label_cutoff,
+        training_hash=world.model().training_hash,
+    )
+    directory = RunDirectory(world.state.runs(key) / run.name)
+    write_atomically(directory.summary, json.dumps(records.dump_record(summary)))
+    world.write_status(replace(status, active_run=run, run_ordinal=run.ordinal))
+    decided = run_pass(world, utc_now())
+    for _ in range(MAX_PASSES):
+        after = run_pass(world, utc_now())
+        if after.status.rollout is None:
+            break
+    if after.status.champion is not None and after.status.champion.version == summary.version:
+        return f"v{summary.version} is the champion now: {decided.plan.message}"
+    return f"{decided.plan.decision.value} ({decided.plan.reason.value}): {decided.plan.message}\n{command(summary)}"
+
+
+def command(summary: TrainingSummary) -> str:
+    return f'autoretrain promote --version {summary.version} --force --reason "why"'
