@@ -99,6 +99,13 @@ class Judged:
     prior_shift: bool
 
 
+WAYS: tuple[Callable[[Judged], bool], ...] = (
+    lambda window: window.alone,
+    lambda window: window.accumulated,
+    lambda window: window.labelled,
+)
+
+
 def data_dir() -> Path:
     return Path(os.environ.get("AUTORETRAIN_DATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
@@ -181,27 +188,34 @@ def delay(windows: Sequence[Judged], said: Callable[[Judged], bool]) -> str:
 
 
 def print_streams(judged: Sequence[Judged]) -> None:
+    both = {"abrupt", "gradual", "recurring", "replay"}
     spam_only = {"abrupt_spam_only", "gradual_spam_only"}
     groups = {
-        "both classes drift  (aim >= 0.95)": lambda w: w.kind in {"abrupt", "gradual", "recurring", "replay"} and w.drift,
+        "both classes drift  (aim >= 0.95)": lambda w: w.kind in both and w.drift,
         "only spam drifts    (aim >= 0.60)": lambda w: w.kind in spam_only and w.drift,
         "  of these, harmful": lambda w: w.kind in spam_only and w.drift and w.harmful,
         "only ham drifts": lambda w: w.kind == "abrupt_ham_only" and w.drift,
         "no drift: false alarms": lambda w: w.drift is False,
         "prior shift: alarms (not scored)": lambda w: w.kind == "prior_shift",
     }
-    print("\nStreams: share of windows with score > 0.15 [95 % Clopper-Pearson; windows of a stream are not independent]")
+    print(
+        "\nStreams: share of windows with score > 0.15 [95 % Clopper-Pearson; windows of a stream are not independent]"
+    )
     print(f"{'':36}{'this window alone':32}{'with history':32}{'and 20 % audit labels, 1 late':32}")
     for title, belongs in groups.items():
         rows = [w for w in judged if belongs(w)]
-        cells = [share([w.alone for w in rows]), share([w.accumulated for w in rows]), share([w.labelled for w in rows])]
+        cells = [
+            share([w.alone for w in rows]),
+            share([w.accumulated for w in rows]),
+            share([w.labelled for w in rows]),
+        ]
         print(f"{title:36}" + "".join(f"{cell:32}" for cell in cells))
     prior = [w for w in judged if w.kind == "prior_shift"]
     print(f"prior-shift stream: windows named PriorShift {[w.index for w in prior if w.prior_shift]} of {len(prior)}")
     print(f"\n{'stream':34}{'kind':20}windows from the first harmful one to the alarm: alone / history / labels")
     for name in dict.fromkeys(w.stream for w in judged):
         rows = [w for w in judged if w.stream == name]
-        cells = [delay(rows, said) for said in (lambda w: w.alone, lambda w: w.accumulated, lambda w: w.labelled)]
+        cells = [delay(rows, said) for said in WAYS]
         print(f"{name:34}{rows[0].kind:20}{' / '.join(cells)}")
 
 
@@ -228,7 +242,9 @@ def false_alarms(champion: Champion, rows: Sequence[LabelledMessage], *, windows
 
 
 def other_splits(rows: Sequence[LabelledMessage], *, splits: int, windows: int, seed: int) -> None:
-    print(f"\nOther champions: false alarms over {windows} windows each, 60 % of UCI to train and hold out, 40 % to draw")
+    print(
+        f"\nOther champions: false alarms over {windows} windows each, 60 % of UCI to train and hold out, 40 % to draw"
+    )
     for split in range(splits):
         order = np.random.default_rng(seed + 1 + split).permutation(len(rows))
         cut = int(0.6 * len(rows))
@@ -237,33 +253,43 @@ def other_splits(rows: Sequence[LabelledMessage], *, splits: int, windows: int, 
         print(f"  split {split}: {false_alarms(champion, rest, windows=windows, size=WINDOW, seed=split)}", flush=True)
 
 
-def grafted(champion: Champion, data: Path, holdout: Sequence[LabelledMessage], *, runs: int, seed: int) -> None:
-    """Waves of which `share` of the spam is another corpus's, in held-out UCI traffic of its own spam share."""
+def grafted(
+    champion: Champion, data: Path, holdout: Sequence[LabelledMessage], *, runs: int, rate: float, seed: int
+) -> None:
+    """Waves of which `part` of the spam is another corpus's, in held-out UCI traffic of its own spam share."""
     ham = [row.text for row in holdout if row.label is Label.HAM]
     spam = [row.text for row in holdout if row.label is Label.SPAM]
-    rate = len(spam) / len(holdout)
-    sources = {"india-telecom spam": india_spam(data), "youtube spam": youtube_spam(data)}
-    print(f"\nGrafted spam-only waves, {runs} runs of 4 windows: windows found alone / with history / runs found within 4")
+    spam_share = len(spam) / len(holdout)
+    print(f"\nGrafted spam-only waves, {runs} runs of 4 windows: windows found alone / with history / with labels")
     scores: dict[str, float] = {}
-    for name, new in sources.items():
+    for name, new in {"india-telecom spam": india_spam(data), "youtube spam": youtube_spam(data)}.items():
         for part in (0.3, 0.5, 0.75, 1.0):
             rng = np.random.default_rng(seed)
-            alone, late, caught = [], [], []
-            for _ in range(runs):
+            found = np.zeros((runs, 4, 3), dtype=bool)
+            for run in range(runs):
                 history: list[DriftReport] = []
-                for _ in range(4):
-                    count = rng.binomial(WINDOW, rate)
+                with_labels: list[DriftReport] = []
+                matured: list[AuditedPrediction] = []
+                for window in range(4):
+                    count = rng.binomial(WINDOW, spam_share)
                     changed = rng.binomial(count, part)
-                    texts = [
-                        *rng.choice(ham, WINDOW - count, replace=False),
+                    spams = [
                         *rng.choice(spam, count - changed, replace=False),
                         *rng.choice(new, changed, replace=False),
                     ]
-                    alone.append(champion.report(texts, scores).score > THRESHOLD)
+                    hams = rng.choice(ham, WINDOW - count, replace=False)
+                    rows = [{"text": str(text), "label": "spam"} for text in spams]
+                    rows += [{"text": str(text), "label": "ham"} for text in hams]
+                    texts = [row["text"] for row in rows]
+                    alone = champion.report(texts, scores)
                     history.append(champion.report(texts, scores, history=history))
-                    late.append(history[-1].score > THRESHOLD)
-                caught.append(any(late[-4:]))
-            print(f"  {name:20} share {part:4.2f}: {np.mean(alone):.2f} / {np.mean(late):.2f} / {np.mean(caught):.2f}")
+                    with_labels.append(champion.report(texts, scores, history=with_labels, audited=matured))
+                    matured = audit(champion, rows, rate=rate, rng=rng)
+                    reports = (alone, history[-1], with_labels[-1])
+                    found[run, window] = [report.score > THRESHOLD for report in reports]
+            each = " / ".join(f"{value:.2f}" for value in found.mean(axis=(0, 1)))
+            within = " / ".join(f"{value:.2f}" for value in found.any(axis=1).mean(axis=0))
+            print(f"  {name:20} part {part:4.2f}: {each};  runs found within 4 windows: {within}", flush=True)
 
 
 def india_spam(data: Path) -> list[str]:
@@ -281,7 +307,9 @@ def youtube_spam(data: Path) -> list[str]:
 
 
 def cost(champion: Champion, rows: Sequence[LabelledMessage], *, repeats: int) -> None:
-    command = "import time; t = time.perf_counter(); import autoretrain.ml.drift.detector; print(time.perf_counter() - t)"
+    command = (
+        "import time; t = time.perf_counter(); import autoretrain.ml.drift.detector; print(time.perf_counter() - t)"
+    )
     imported = subprocess.run([sys.executable, "-c", command], check=True, capture_output=True, text=True, timeout=60)
     started = time.perf_counter()
     DriftDetector.load(champion.reference, champion.model)
@@ -303,7 +331,9 @@ def cost(champion: Champion, rows: Sequence[LabelledMessage], *, repeats: int) -
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         middle, high = np.quantile(seconds, [0.5, 0.95]) * 1e3
-        print(f"  check of {size:4}: p50 {middle:.0f} ms, p95 {high:.0f} ms, peak {peak / 2**20:.1f} MiB (n = {repeats})")
+        print(
+            f"  check of {size:4}: p50 {middle:.0f} ms, p95 {high:.0f} ms, peak {peak / 2**20:.1f} MiB (n = {repeats})"
+        )
 
 
 def main() -> None:
@@ -327,7 +357,7 @@ def main() -> None:
         found = false_alarms(champion, holdout, windows=windows, size=size, seed=options.seed)
         print(f"  windows of {size:4}: {found}", flush=True)
     other_splits([*train, *holdout], splits=options.splits, windows=options.windows // 4, seed=options.seed)
-    grafted(champion, data, holdout, runs=options.runs, seed=options.seed)
+    grafted(champion, data, holdout, runs=options.runs, rate=options.audit_rate, seed=options.seed)
     cost(champion, holdout, repeats=30)
 
 

@@ -42,7 +42,7 @@ VARIANT = Variant(
     class_weight=ClassWeight.BALANCED,
     preprocessing=Preprocessing.PLAIN,
 )
-POWER_CASES = ((200, 0.02), (200, 0.03), (200, 0.06), (200, 0.10), (400, 0.02), (400, 0.03), (400, 0.06), (800, 0.03))
+POWER_CASES = ((200, 0.02), (200, 0.03), (200, 0.06), (400, 0.02), (400, 0.03), (400, 0.06))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

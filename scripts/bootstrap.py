@@ -16,7 +16,8 @@ LOCK = ROOT / "requirements" / "dev.txt"
 STAMP = VENV / "autoretrain-lock.sha256"
 INSTALL_SECONDS = 900
 VERBS_WITH_PORTS = {"run"}
-TOTAL_STEPS = {"run": 8, "demo": 8}
+OWN_STEPS = 2
+LATER_STEPS = {"run": 5, "demo": 8}
 
 if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python meets first
     found = ".".join(map(str, sys.version_info[:2]))
@@ -108,7 +109,8 @@ def main(arguments: list[str]) -> int:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), stop)
-    counter = steps.Steps(total=TOTAL_STEPS.get(verb, 2))
+    counter = steps.Steps(own=OWN_STEPS)
+    counter.total += LATER_STEPS.get(verb, 0)
     with counter.step("Check Python, disk and ports"):
         try:
             ports = preflight.ports_from_environment() if verb in VERBS_WITH_PORTS else {}

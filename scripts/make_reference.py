@@ -28,7 +28,11 @@ def render_crd() -> str:
     crd = yaml.safe_load((ROOT / "manifests" / "crd.yaml").read_text())
     [version] = [v for v in crd["spec"]["versions"] if v["storage"]]
     schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    rows = ["# SpamModel", "", "Fields of `spec`; decimals are strings, so they stand in quotes. The text of the contract is"]
+    rows = [
+        "# SpamModel",
+        "",
+        "Fields of `spec`; decimals are strings, so they stand in quotes. The text of the contract is",
+    ]
     rows += ["[manifests/crd.yaml](../../manifests/crd.yaml); the same rules hold on one machine.", ""]
     rows += ["| field | type | default | meaning |", "|---|---|---|---|"]
     rows += list(_fields(schema, path="spec"))
@@ -70,7 +74,11 @@ def _rules(schema: Mapping[str, Any], *, path: str) -> Iterator[tuple[str, str]]
 
 
 def render_commands() -> str:
-    rows = ["# Commands", "", "`autoretrain COMMAND --help` says the rest. Exit codes: 0 done, 1 failed, 2 wrong usage,"]
+    rows = [
+        "# Commands",
+        "",
+        "`autoretrain COMMAND --help` says the rest. Exit codes: 0 done, 1 failed, 2 wrong usage,",
+    ]
     rows += ["64 bad data or document, 130 ended by Ctrl-C.", "", "| command | what it does |", "|---|---|"]
     [action] = [a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)]
     rows += [f"| `autoretrain {choice.dest}` | {choice.help} |" for choice in action._choices_actions]

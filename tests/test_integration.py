@@ -8,14 +8,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from autoretrain.adapters.datasets import write_tsv
-from autoretrain.ml.sample_corpus import generate_corpus, generate_traffic, generate_wave
 
+from autoretrain.adapters.sample_files import write_sample
 from autoretrain.app.demo_stack import Stack
 from autoretrain.app.demo_traffic import Traffic
+from autoretrain.ml.sample_corpus import generate_traffic, generate_wave
 
 KEY = "default.integration"
-API_KEY = "integration-key"
+API_KEY = "key-of-the-integration-test"
 DOCUMENT = """\
 apiVersion: autoretrain.dev/v1alpha1
 kind: SpamModel
@@ -38,9 +38,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     directory = tmp_path_factory.mktemp("integration")
-    document, corpus, keys = directory / "model.yaml", directory / "corpus.tsv", directory / "keys"
+    document, keys = directory / "model.yaml", directory / "keys"
     document.write_text(DOCUMENT)
-    write_tsv(corpus, generate_corpus(seed=5))
+    corpus = write_sample(directory, seed=5)
     keys.write_text(f"desk: {API_KEY}\n")
     keys.chmod(0o600)
     made = Stack(

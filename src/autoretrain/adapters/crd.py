@@ -63,10 +63,11 @@ def find_problems(resource: Mapping[str, Any], schema: Schema) -> list[Problem]:
 
     A rule that can't be evaluated because the structure is broken says nothing; the structure's problem does.
     """
-    unknown = [problem for node in _walk(resource, schema) for problem in _unknown_fields(node)]
+    nodes = list(_walk(resource, schema))
+    unknown = [problem for node in nodes for problem in _unknown_fields(node)]
     structure = _structural_problems(resource, schema)
-    structure += [problem for node in _walk(resource, schema) for problem in _duplicates(node)]
-    rules = [problem for node in _walk(resource, schema) for problem in _broken_rules(node, lenient=bool(structure))]
+    structure += [problem for node in nodes for problem in _duplicates(node)]
+    rules = [problem for node in nodes for problem in _broken_rules(node, lenient=bool(structure))]
     return unknown + structure + rules
 
 

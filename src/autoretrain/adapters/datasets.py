@@ -208,10 +208,9 @@ def _problems(
         ("spec.promotion.minF1", floors.min_f1, f1, f"{spam} spam messages"),
     ):
         if reached < floor:
-            problems.append(
-                f"the holdout has {found}, so {ERRORS_ALLOWED} errors end under {field} {floor:.2f}: add messages"
-                + (f", or set it to {reached:.2f} or lower" if reached >= 0.5 else "")
-            )
+            reason = f"the holdout has {found}, so {ERRORS_ALLOWED} errors end under {field} {floor}: add messages"
+            reachable = f", or set it to {math.floor(100 * reached) / 100} or lower" if reached >= LOWEST_FLOOR else ""
+            problems.append(reason + reachable)
     return tuple(problems)
 
 

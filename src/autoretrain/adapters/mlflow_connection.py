@@ -3,7 +3,8 @@
 A bare `mlflow server` gives its experiments locations such as `mlflow-artifacts:/1`, which only the server can resolve:
 it keeps them under `./mlartifacts`. A client that opens the server's SQLite file directly would refuse them. Here they
 mean the directory `mlartifacts` beside that file, so that runs written directly and runs written through a server are
-the same runs, whichever came first.
+the same runs, whichever came first. A database that is not there yet is made aside and moved into place whole: MLflow's
+fifty migrations, killed half way, would leave one that no later start can use.
 
 Importing MLflow takes two seconds and reads the environment, so it is imported where it is used, after `_prepare`.
 """
@@ -12,7 +13,7 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from autoretrain.domain.errors import Waiting
 
 ARTEFACT_DIRECTORY: Final = "mlartifacts"
 RETRY_SECONDS: Final = 15.0
+_PROXIED: Final = "mlflow-artifacts:/"
 ENVIRONMENT: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -54,7 +56,7 @@ class MlflowConnection:
 
 
 def artefact_repository(artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> Any:
-    """MLflow's repository for an `mlflow-artifacts:` location: files on this machine where a SQLite file tracks them."""
+    """MLflow's repository for an `mlflow-artifacts:` location: local files where a SQLite file tracks them."""
     import mlflow
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
     from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
@@ -72,10 +74,8 @@ def artefact_repository(artifact_uri: str, tracking_uri: str | None = None, regi
 
 def local_artefacts(tracking_uri: str) -> Path | None:
     """Where artefacts lie that a SQLite file tracks; None for every other tracking address."""
-    scheme, _, path = tracking_uri.partition(":///")
-    if scheme.partition("+")[0] != "sqlite" or not path:
-        return None
-    return Path(path.partition("?")[0]).absolute().parent / ARTEFACT_DIRECTORY
+    database = _sqlite_file(tracking_uri)
+    return database.parent / ARTEFACT_DIRECTORY if database else None
 
 
 def readable_address(tracking_uri: str) -> str:
@@ -85,13 +85,37 @@ def readable_address(tracking_uri: str) -> str:
     return f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"
 
 
+def _sqlite_file(tracking_uri: str) -> Path | None:
+    scheme, _, path = tracking_uri.partition(":///")
+    is_file = scheme.partition("+")[0] == "sqlite" and path not in {"", ":memory:"}
+    return Path(path.partition("?")[0]).absolute() if is_file else None
+
+
 def _open_client(tracking_uri: str) -> Any:
     from mlflow import MlflowClient
     from mlflow.store.artifact import artifact_repository_registry
 
+    database = _sqlite_file(tracking_uri)
+    if database is not None and not database.exists():
+        _create_database(database)
+
     # MLflow makes this call for plug-ins that packages name as entry points; here it holds without one.
     artifact_repository_registry._artifact_repository_registry.register("mlflow-artifacts", artefact_repository)
     return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+
+def _create_database(database: Path) -> None:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    aside = database.with_name(f".{database.name}.{os.getpid()}.new")
+    aside.unlink(missing_ok=True)
+    try:
+        # The same default location that a server gives; without it MLflow would make a directory `mlruns`.
+        SqlAlchemyStore(f"sqlite:///{aside.as_posix()}", _PROXIED).engine.dispose()
+        with suppress(FileExistsError):  # somebody else was faster, and theirs is as good
+            os.link(aside, database)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _prepare() -> None:

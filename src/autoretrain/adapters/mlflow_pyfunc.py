@@ -1,8 +1,8 @@
 """What a registered version answers when MLflow loads it: the plain artefact behind a typed `predict`.
 
-MLflow copies this file into each version and runs it on loading ("models from code"), so nothing is pickled. The type of
-`model_input` becomes the version's signature; with an inferred one MLflow would hand over a table, and a model of texts
-would answer for the name of its column.
+MLflow copies this file into each version and runs it on loading ("models from code"), so nothing is pickled. The type
+of `model_input` becomes the version's signature; with an inferred one MLflow would hand over a table, and a model of
+texts would answer for the name of its column.
 """
 
 from pathlib import Path

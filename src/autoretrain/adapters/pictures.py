@@ -28,7 +28,7 @@ _FONT: Final = "DejaVu Sans"  # comes with Matplotlib, so every machine has it
 
 def draw_confusion_matrix(labels: Sequence[Label], predictions: Sequence[Label], *, title: str) -> bytes:
     """Counts of true against predicted class, with each row's share."""
-    figure, axes = _figure(4.4, 3.8, title=title)
+    figure, axes = _figure(4.4, 3.8, title=title, left=0.7)
     classes = (Label.HAM, Label.SPAM)
     pairs = list(zip(labels, predictions, strict=True))
     counts = [[sum(pair == (true, said) for pair in pairs) for said in classes] for true in classes]
@@ -52,7 +52,7 @@ def draw_precision_recall(
     """The attainable pairs, and the one that was chosen. Raises ValueError unless there are rows of both classes."""
     curve = curve_of(labels, scores)
     chosen = evaluate(labels, predictions, scores=scores)
-    figure, axes = _figure(4.8, 3.8, title=title)
+    figure, axes = _figure(4.8, 3.8, title=title, left=0.7)
     axes.step(curve.recall, curve.precision, where="post", color=_HAM, linewidth=1.6)
     axes.plot([chosen.recall], [chosen.precision], "o", color=_SPAM, label=f"threshold: F1 {chosen.f1:.3f}")
     axes.set_xlim(0.0, 1.01)
@@ -66,7 +66,7 @@ def draw_precision_recall(
 
 def draw_top_terms(terms: Sequence[tuple[str, float]], *, title: str) -> bytes:
     """Terms with their weight, strongest first; positive ones speak for spam, negative ones for ham."""
-    figure, axes = _figure(5.6, 0.9 + 0.24 * max(1, len(terms)), title=title)
+    figure, axes = _figure(5.6, 0.9 + 0.24 * max(1, len(terms)), title=title, left=2.3)
     ordered = sorted(terms, key=lambda item: item[1])
     weights = [weight for _, weight in ordered]
     axes.barh(range(len(ordered)), weights, color=[_SPAM if weight > 0 else _HAM for weight in weights])
@@ -90,16 +90,18 @@ def _drawable(character: str) -> str:
     return character if known else f"U+{ord(character):04X}"
 
 
-def _figure(width: float, height: float, *, title: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title(title, fontsize=10)
+def _figure(width: float, height: float, *, title: str, left: float) -> tuple[Figure, Axes]:
+    """Axes with margins in inches. To let Matplotlib find the margins would draw everything twice."""
+    figure = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH)
+    bottom, top, right = 0.5, 0.3, 0.2
+    axes = figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height))
+    axes.set_title(title, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
 
 def _png(figure: Figure) -> bytes:
     out = io.BytesIO()
-    figure.savefig(out, format="png")
+    # `savefig` would draw everything twice, to measure it first.
+    FigureCanvasAgg(figure).print_png(out)
     return out.getvalue()

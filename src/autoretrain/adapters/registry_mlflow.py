@@ -40,20 +40,20 @@ class MlflowRegistry:
 
     def __init__(self, tracking_uri: str, *, name: str) -> None:
         self.name = name
-        self.connection = MlflowConnection(tracking_uri)
+        self._connection = MlflowConnection(tracking_uri)
 
     def versions(self) -> tuple[RegistryVersion, ...]:
         """Every version, oldest first; none where the model is not registered."""
-        with self.connection.session() as client:
+        with self._connection.session() as client:
             found = self._search(client)
             held = self._held_roles(client) if found else {}
             roles = {version: role for role in reversed(ROLES) if (version := held.get(role))}
             return tuple(_registry_version(entry, alias=roles.get(str(entry.version), "")) for entry in found)
 
     def set_aliases(self, *, champion: str | None, candidate: str | None, previous: str | None) -> None:
-        """Let exactly these versions hold the roles. Repeating it changes nothing and repairs what was left half done."""
+        """Let exactly these versions hold the roles. Repeating it repairs what was left half done."""
         wanted = {"champion": champion, "candidate": candidate, "previous": previous}
-        with self.connection.session() as client:
+        with self._connection.session() as client:
             found = self._search(client)
             held = self._held_roles(client) if found else {}
             for role, version in wanted.items():
@@ -66,7 +66,7 @@ class MlflowRegistry:
 
     def fetch_artefact(self, version: str) -> ModelArtefact:
         """What `version` is made of. Raises ArtefactRejected where it is not what was registered, or never was."""
-        with self.connection.session() as client:
+        with self._connection.session() as client:
             entry = next((entry for entry in self._search(client) if str(entry.version) == version), None)
             if entry is None:
                 raise ArtefactRejected(f"{self.name} has no version {version} in the registry")
@@ -85,12 +85,16 @@ class MlflowRegistry:
 
     def find_run(self, run_name: str) -> TrainingSummary | None:
         """What the run of that name reported, once it has registered its version."""
-        with self.connection.session() as client:
+        with self._connection.session() as client:
             found = self._of_run(client, run_name)
             if not found or "summary" not in found[0].tags:
                 return None
             summary = load_record(TrainingSummary, json.loads(found[0].tags["summary"]))
             return replace(summary, version=str(found[0].version))
+
+    def start_run(self, experiment: str, *, run_name: str, tags: Mapping[str, str] | None = None) -> TrainingRun:
+        """Begin an MLflow run at the registry's own address."""
+        return TrainingRun.start(self._connection, experiment, run_name=run_name, tags=tags)
 
     def register_artefact(
         self,
@@ -113,10 +117,10 @@ class MlflowRegistry:
             "digest": digest_of(model),
             "reference_digest": digest_of(reference),
         }
-        with self.connection.session() as client:
+        with self._connection.session() as client:
             found = self._of_run(client, run_name)
             if not found:
-                run_id = run_id or TrainingRun.start(self.connection, self.name, run_name=run_name).finish()
+                run_id = run_id or self.start_run(self.name, run_name=run_name).finish()
                 files = {"model.json": model, "reference.json": reference, "card.json": card.encode()}
                 created = self._create(client, files, run_id=run_id, tags=tags)
                 found = self._of_run(client, run_name)
@@ -170,7 +174,7 @@ class MlflowRegistry:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         location = client.get_model_version_download_uri(self.name, version)
-        repository = get_artifact_repository(location, tracking_uri=self.connection.tracking_uri)
+        repository = get_artifact_repository(location, tracking_uri=self._connection.tracking_uri)
         with tempfile.TemporaryDirectory(prefix="autoretrain-") as directory:
             paths = {name: repository.download_artifacts(f"artifacts/{name}", directory) for name in names}
             return {name: Path(path).read_bytes() for name, path in paths.items()}

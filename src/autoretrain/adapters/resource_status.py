@@ -22,13 +22,13 @@ _CONDITION_VALUE = {text: value for value, text in _CONDITION_STATUS.items()}
 
 def render_status(status: Status) -> dict[str, Any]:
     """Return `status` as JSON values in the shape of the resource."""
-    fields = _rename(records.dump_record(status), _wire_names())
+    fields = _wire_fields(records.dump_record(status))
     for condition, record in zip(fields["conditions"], status.conditions, strict=True):
         condition["status"] = _CONDITION_STATUS[record.status]
     if status.drift is not None:
         fields["drift"]["perMetric"] = dict(status.drift.per_metric)
-    if status.rollout is not None:
-        fields["rollout"] = {("from" if name == "fromVersion" else name): v for name, v in fields["rollout"].items()}
+    if status.rollout is not None and status.rollout.from_version is not None:
+        fields["rollout"]["from"] = fields["rollout"].pop("fromVersion")
     fields["budget"] = {"startTimes": fields.pop("runStarts")}
     fields["breaker"] = {"open": fields.pop("breakerOpen"), "rejections": fields.pop("rejections")}
     fields["handledRequests"] = fields.pop("handled")
@@ -38,7 +38,7 @@ def render_status(status: Status) -> dict[str, Any]:
 def parse_status(fields: Mapping[str, Any]) -> Status:
     """Return the record that `render_status` wrote. Raises AutoRetrainError where the shape does not fit."""
     try:
-        return records.load_record(Status, _rename(_flat(fields), {wire: name for name, wire in _wire_names().items()}))
+        return records.load_record(Status, _record_fields(Status, _flat(fields)))
     except ValidationError as error:
         reasons = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
         raise AutoRetrainError(f"the status can't be read: {reasons}") from None
@@ -58,8 +58,7 @@ def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:
         for condition in flat.get("conditions", [])
     ]
     if flat.get("rollout"):
-        flat["rollout"] = {"fromVersion": None, **flat["rollout"]}
-        flat["rollout"]["fromVersion"] = flat["rollout"].pop("from", None)
+        flat["rollout"] = {**flat["rollout"], "fromVersion": flat["rollout"].get("from")}
     if flat.get("drift"):
         flat["drift"] = {**flat["drift"], "perMetric": list(flat["drift"].get("perMetric", {}).items())}
     return flat
@@ -76,30 +75,40 @@ def _summary(status: Status) -> dict[str, str]:
     return {name: text for name, text in shown.items() if text is not None}
 
 
-def _rename(value: Any, names: Mapping[str, str]) -> Any:
-    """Return `value` with the names of its fields replaced; unnamed fields and fields without a value are dropped."""
+def _wire_fields(value: Any) -> Any:
+    """Return a dumped record under the resource's names, without the fields that have no value."""
     if isinstance(value, list):
-        return [_rename(item, names) for item in value]
+        return [_wire_fields(item) for item in value]
     if not isinstance(value, Mapping):
         return value
-    return {names[name]: _rename(child, names) for name, child in value.items() if name in names and child is not None}
+    return {_wire_name(name): _wire_fields(child) for name, child in value.items() if child is not None}
+
+
+def _record_fields(record_type: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `fields` under the record's names, None for what was left out because it had no value."""
+    named: dict[str, Any] = {}
+    for field in dataclasses.fields(record_type):
+        hint = _hints(record_type)[field.name]
+        if _wire_name(field.name) in fields:
+            named[field.name] = _record_value(hint, fields[_wire_name(field.name)])
+        elif field.default is dataclasses.MISSING and type(None) in get_args(hint):
+            named[field.name] = None
+    return named
+
+
+def _record_value(hint: Any, value: Any) -> Any:
+    nested = next((kind for kind in (hint, *get_args(hint)) if dataclasses.is_dataclass(kind)), None)
+    if nested is not None and isinstance(value, list):
+        return [_record_value(nested, item) for item in value]
+    return _record_fields(nested, value) if nested is not None and isinstance(value, Mapping) else value
 
 
 @cache
-def _wire_names() -> dict[str, str]:
-    """Return the resource's name for every field of Status and of the records in it."""
-    found: set[str] = set()
-    pending: list[Any] = [Status]
-    while pending:
-        kind = pending.pop()
-        pending += get_args(kind)
-        if dataclasses.is_dataclass(kind):
-            hints = get_type_hints(kind)
-            found |= hints.keys()
-            pending += hints.values()
-    return {name: _wire_name(name) for name in found}
+def _hints(record_type: Any) -> dict[str, Any]:
+    return get_type_hints(record_type)
 
 
+@cache
 def _wire_name(name: str) -> str:
     """Return `promoted_at` as `promotedTime`: an API names a point in time by its event."""
     name = {"at": "time", "started_at": "start_time"}.get(name, re.sub(r"_at$", "_time", name))

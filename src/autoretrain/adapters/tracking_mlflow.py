@@ -17,9 +17,10 @@ _LONGEST_VALUE: Final = 500
 class TrainingRun:
     """One run in MLflow, open until `finish`. Parameters and tags are text; metrics are numbers."""
 
-    def __init__(self, connection: MlflowConnection, *, run_id: str, experiment_id: str) -> None:
+    def __init__(self, connection: MlflowConnection, *, run_id: str, run_name: str, experiment_id: str) -> None:
         self._connection = connection
         self.run_id = run_id
+        self._run_name = run_name
         self._experiment_id = experiment_id
 
     @classmethod
@@ -37,7 +38,7 @@ class TrainingRun:
             _close_abandoned(client, experiment_id, run_name=run_name)
             tags = {"mlflow.source.name": "autoretrain", **(tags or {}), "run_name": run_name}
             run = client.create_run(experiment_id, run_name=run_name, tags=tags)
-            return cls(connection, run_id=run.info.run_id, experiment_id=experiment_id)
+            return cls(connection, run_id=run.info.run_id, run_name=run_name, experiment_id=experiment_id)
 
     def log(
         self,
@@ -61,8 +62,8 @@ class TrainingRun:
     ) -> None:
         """Add one finished variant as a nested run."""
         with self._connection.session() as client:
-            tags = {"mlflow.source.name": "autoretrain", **tags, "mlflow.parentRunId": self.run_id}
-            run = client.create_run(self._experiment_id, run_name=name, tags=tags)
+            own = {"run_name": self._run_name, "mlflow.parentRunId": self.run_id, "mlflow.source.name": "autoretrain"}
+            run = client.create_run(self._experiment_id, run_name=name, tags={**tags, **own})
             _log(client, run.info.run_id, parameters=parameters, metrics=metrics, files=files)
             client.set_terminated(run.info.run_id, status="FINISHED")
 

@@ -1,23 +1,33 @@
 """Which labelled messages does this machine train on, and where do they come from?
 
-In this order: the file that a person names (`--data`, `AUTORETRAIN_DATA`), the document's file, the document's address,
-and where that can't be reached a sample that the project generates. The sample is never passed off as anything else.
+In this order: the file that a person names (`--data`, `AUTORETRAIN_DATA`), the document's file, the document's address.
+Where the address is that of the UCI collection and can't be reached, a sample that the project generates stands in. It
+is never passed off as anything else, and never stands in for somebody's own data.
 """
 
+import hashlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from autoretrain.adapters import spammodel
+from autoretrain.adapters import download, sample_files, spammodel
 from autoretrain.adapters.datasets import read_dataset
+from autoretrain.adapters.remote_file import fetch_file
 from autoretrain.adapters.settings import Settings
 from autoretrain.domain.errors import BadData
 from autoretrain.domain.messages import LabelledMessage
-from autoretrain.domain.spec import DataSpec
+from autoretrain.domain.spec import DataFormat, DataSpec
 
 DATA_DIRECTORY: Final = Path("data")
-SAMPLE_SEED: Final = 1
+UCI_NOTE: Final = "UCI SMS Spam Collection (Almeida, Gómez Hidalgo; CC BY 4.0)"
+SAMPLE_NOTE: Final = "GENERATED SAMPLE: no real messages, figures say nothing about UCI's"
+WARNING: Final = """
+!!! {reason}.
+!!! Going on with messages that AutoRetrain GENERATED ({path}). Nobody ever sent them:
+!!! no figure of this model says anything about the UCI collection or about real traffic.
+!!! With a copy of the collection, or your own messages: AUTORETRAIN_DATA=FILE, or --data FILE.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +43,63 @@ class PreparedData:
 def prepare_data(settings: Settings) -> PreparedData:
     """Read the base data, fetching or generating it first where it is not there yet.
 
-    Raises BadData where a file is missing or wrong, InvalidSpec where the document is.
+    Says on stderr when it is the sample. Raises BadData where a file is missing or wrong, InvalidSpec where the
+    document is, Waiting where somebody's own address can't be reached.
     """
     document = spammodel.load_document(settings.spec)
     data = spammodel.parse_spam_model(document, uid="", generation=0).spec.data
     if settings.data is not None:
-        return _from_file(settings.data, data)
+        # The file need not be written like the one that it replaces: its name tells how.
+        return _read(settings.data, data, written_as=None)
     if data.path is not None:
-        return _from_file(Path(data.path), data)
-    raise BadData("spec.data", "not yet")
+        path = Path(data.path)
+        _require_checksum(path, data)
+        return _read(path, data, written_as=data.format)
+    if data.url in download.ADDRESSES:
+        return _uci_or_sample()
+    if data.url is not None:
+        return _read(fetch_file(data.url, DATA_DIRECTORY, sha256=data.sha256), data, written_as=data.format)
+    raise BadData("spec.data", "names neither http nor file, and this machine reads nothing else")
 
 
-def _from_file(path: Path, data: DataSpec) -> PreparedData:
-    rows = tuple(read_dataset(path))
-    return PreparedData(rows=rows, source_note=f"file {path}", path=path)
+def _uci_or_sample() -> PreparedData:
+    try:
+        path = download.fetch_uci(DATA_DIRECTORY)
+    except download.DownloadFailed as error:
+        path = DATA_DIRECTORY / sample_files.FILE_NAME
+        if not path.exists():
+            path = sample_files.write_sample(DATA_DIRECTORY)
+        sys.stderr.write(WARNING.format(reason=error, path=path))
+    return _described(tuple(read_dataset(path, format=DataFormat.TSV)), path)
+
+
+def _read(path: Path, data: DataSpec, *, written_as: DataFormat | None) -> PreparedData:
+    rows = read_dataset(
+        path,
+        format=written_as,
+        text_field=data.text_field,
+        label_field=data.label_field,
+        label_map=dict(data.label_map),
+    )
+    return _described(tuple(rows), path)
+
+
+def _described(rows: tuple[LabelledMessage, ...], path: Path) -> PreparedData:
+    """By what the file is, not by how it came here."""
+    sample = path.name == sample_files.FILE_NAME
+    note = f"file {path}"
+    if sample:
+        note = f"{SAMPLE_NOTE} ({path})"
+    elif _sha256_of(path) == download.SHA256:
+        note = f"{UCI_NOTE}, {path}"
+    return PreparedData(rows=rows, source_note=note, path=path, generated_sample=sample)
+
+
+def _require_checksum(path: Path, data: DataSpec) -> None:
+    if data.sha256 is not None and path.exists() and _sha256_of(path) != data.sha256:
+        raise BadData(str(path), "is not the file of spec.data.sha256")
+
+
+def _sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

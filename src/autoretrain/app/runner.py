@@ -1,16 +1,10 @@
 """The local controller: what a cluster runs, as supervised processes on one machine, and the loop of passes."""
 
-import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 
 import httpx
 import structlog
@@ -23,15 +17,15 @@ from autoretrain.app import narration, preflight
 from autoretrain.app.data import prepare_data
 from autoretrain.app.local import LocalWorld, utc_now, worth_telling
 from autoretrain.app.passes import PassResult, run_pass
+from autoretrain.app.signals import Stopped, second_signal_kills, stopping_on_signals
 from autoretrain.app.state import StateDirectory
 from autoretrain.app.steps import Steps
 from autoretrain.app.supervisor import ChildSpec, Supervisor, end_leftovers
 from autoretrain.domain.errors import AutoRetrainError, InvalidSpec, StoreUnavailable
 from autoretrain.domain.spec import SpamModel
 
-TOTAL_STEPS = 8
-MLFLOW_START_SECONDS = 90.0
-SERVING_START_SECONDS = 30.0
+STEPS = 5
+START_SECONDS = 120.0
 FIRST_MODEL_SECONDS = 900.0
 HEAL_SECONDS = 0.5
 BUSY_SECONDS = 1.0
@@ -39,14 +33,6 @@ BLOCKED_SECONDS = 5.0
 TIDY_EVERY = timedelta(hours=1)
 
 log = structlog.get_logger("autoretrain.runner")
-
-
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked us to stop
-    """A signal arrived. `code` is what the process then exits with."""
-
-    def __init__(self, code: int) -> None:
-        self.code = code
-        super().__init__(code)
 
 
 @dataclass(slots=True)
@@ -63,7 +49,7 @@ class LocalController:
 
     def run(self) -> int:
         """Run until a signal; return the exit code."""
-        steps = Steps(total=TOTAL_STEPS)
+        steps = Steps(own=STEPS)
         try:
             with stopping_on_signals(), self.state.lock(purpose="run"):
                 return self._run(steps)
@@ -72,6 +58,7 @@ class LocalController:
 
     def _run(self, steps: Steps) -> int:
         if steps.count == 0:
+            steps.total += 1
             self._check_machine(steps)
         ended = end_leftovers(self.state.children)
         with steps.step("Read the SpamModel document") as notes:
@@ -86,6 +73,8 @@ class LocalController:
         try:
             self._start_services(steps, world.model())
             self._first_model(world, steps)
+            with steps.step("Wait for MLflow"):
+                self._wait_for_mlflow()
             sys.stderr.write(
                 narration.welcome(self.settings, source_note=prepared.source_note, with_dashboard=self.with_dashboard)
             )
@@ -121,20 +110,27 @@ class LocalController:
             "AUTORETRAIN_DRIFT_THRESHOLD": str(model.spec.triggers.drift.threshold),
         }
         python = (sys.executable, "-m", "autoretrain")
-        with steps.step("Start the MLflow server"):
-            command = server_command(settings.mlflow_tracking_uri, host=settings.host, port=settings.mlflow_port)
-            self._supervisor.start(ChildSpec(name="mlflow", command=tuple(command)))
-            self._wait(f"http://{settings.host}:{settings.mlflow_port}/health", seconds=MLFLOW_START_SECONDS)
-        with steps.step("Start serving, monitor and dashboard"):
-            self._supervisor.start(ChildSpec(name="serving", command=(*python, "serve"), environment=serving))
-            self._supervisor.start(ChildSpec(name="monitor", command=(*python, "monitor", "--publish")))
-            if self.with_dashboard:
-                self._supervisor.start(ChildSpec(name="dashboard", command=(*python, "dashboard")))
-            self._wait(f"http://{settings.host}:{settings.serving_port}/livez", seconds=SERVING_START_SECONDS)
+        mlflow = server_command(settings.mlflow_tracking_uri, host=settings.host, port=settings.mlflow_port)
+        children = [
+            ChildSpec(name="mlflow", command=tuple(mlflow)),
+            ChildSpec(name="serving", command=(*python, "serve"), environment=serving),
+            ChildSpec(name="monitor", command=(*python, "monitor", "--publish")),
+        ]
+        if self.with_dashboard:
+            children.append(ChildSpec(name="dashboard", command=(*python, "dashboard")))
+        with steps.step(f"Start {', '.join(child.name for child in children)}"):
+            for child in children:
+                self._supervisor.start(child)
+            self._wait("serving", f"http://{settings.host}:{settings.serving_port}/livez")
+
+    def _wait_for_mlflow(self) -> None:
+        self._wait("mlflow", f"http://{self.settings.host}:{self.settings.mlflow_port}/health")
 
     def _first_model(self, world: LocalWorld, steps: Steps) -> None:
         """Make passes until a champion is served; on a second start that is at once."""
         with steps.step("Serve a champion") as notes:
+            if world.state.read_status(world.model().key).champion is None:
+                self._wait_for_mlflow()  # it makes its database, which training then uses too
             deadline = time.monotonic() + FIRST_MODEL_SECONDS
             while time.monotonic() < deadline:
                 result = self._pass(world)
@@ -188,8 +184,9 @@ class LocalController:
             log.warning("child", note=note)
         time.sleep(seconds)
 
-    def _wait(self, address: str, *, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
+    def _wait(self, name: str, address: str) -> None:
+        """Wait until a child answers. Raises AutoRetrainError with the last thing that the child said."""
+        deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             try:
                 if httpx.get(address, timeout=2.0).is_success:
@@ -197,49 +194,9 @@ class LocalController:
             except httpx.HTTPError:
                 pass
             self._sleep(0.2)
+        child_log = self.state.log(name)
+        said = child_log.read_text(errors="replace").strip().splitlines() if child_log.exists() else []
+        last = said[-1] if said else "it said nothing"
         raise AutoRetrainError(
-            f"{address} did not answer within {seconds:.0f} s; see {self.state.log('mlflow').parent}"
+            f"{name} does not answer after {START_SECONDS:.0f} s. It said: {last} (log: {child_log})"
         )
-
-
-def stop_signals() -> list[signal.Signals]:
-    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-
-
-@contextmanager
-def stopping_on_signals() -> Iterator[None]:
-    """Turn the first signal into `Stopped` in the main thread; exit codes are the shell's, 128 + signal."""
-
-    def stop(signum: int, _frame: FrameType | None) -> None:
-        raise Stopped(128 + signum)
-
-    with handling(stop):
-        yield
-
-
-@contextmanager
-def second_signal_kills() -> Iterator[None]:
-    """While everything is being stopped, another signal ends it hard."""
-
-    def kill(signum: int, _frame: FrameType | None) -> None:
-        import psutil
-
-        for child in psutil.Process().children(recursive=True):
-            child.kill()
-        os._exit(128 + signum)
-
-    with handling(kill):
-        yield
-
-
-@contextmanager
-def handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {signum: signal.signal(signum, handler) for signum in stop_signals()}
-    try:
-        yield
-    finally:
-        for signum, old in before.items():
-            signal.signal(signum, old)

@@ -12,10 +12,11 @@ _HANDOVER = "AUTORETRAIN_STEPS"
 class Steps:
     """Counts and times steps; a bootstrap hands its count to the process that it becomes."""
 
-    def __init__(self, *, total: int) -> None:
-        self.total = total
+    def __init__(self, *, own: int) -> None:
+        """`own` is how many steps this program makes; those handed over come before them."""
         count, _, started = os.environ.pop(_HANDOVER, "").partition(":")
         self.count = int(count) if count else 0
+        self.total = self.count + own
         self.started = float(started) if started else time.time()
 
     def hand_over(self) -> None:

@@ -167,9 +167,7 @@ def _measure(
     )
 
 
-def _evaluate(
-    trained: TrainedModel, rows: Sequence[LabelledMessage], scores: Sequence[float]
-) -> ClassificationMetrics:
+def _evaluate(trained: TrainedModel, rows: Sequence[LabelledMessage], scores: Sequence[float]) -> ClassificationMetrics:
     predictions = [trained.model.label_of(score)[0] for score in scores]
     return evaluate([row.label for row in rows], predictions, scores=scores)
 
@@ -190,9 +188,7 @@ def _compare(
     )
 
 
-def _expected(
-    trained: TrainedModel, *, champion: Champion | None, store: Store, messages: int
-) -> ExpectedLive | None:
+def _expected(trained: TrainedModel, *, champion: Champion | None, store: Store, messages: int) -> ExpectedLive | None:
     """What the candidate says of the champion's last window; the guard compares live traffic with it."""
     if champion is None:
         return None
@@ -256,11 +252,9 @@ def _card(
 
 
 @contextmanager
-def _recorded(
-    registry: MlflowRegistry, request: TrainingRequest, *, tags: Mapping[str, str]
-) -> Iterator[TrainingRun]:
+def _recorded(registry: MlflowRegistry, request: TrainingRequest, *, tags: Mapping[str, str]) -> Iterator[TrainingRun]:
     """The run in MLflow, closed by how the body ends."""
-    run = TrainingRun.start(registry.connection, request.experiment, run_name=request.run_name, tags=tags)
+    run = registry.start_run(request.experiment, run_name=request.run_name, tags=tags)
     try:
         yield run
     except BaseException as error:

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from autoretrain.cli import data, inspect, labels, operate, services, verbs
+from autoretrain.cli import ask, data, inspect, labels, operate, services, verbs
 from autoretrain.domain.errors import AutoRetrainError, InvalidSpec
 from autoretrain.domain.training import ExitCode
 
@@ -15,7 +15,7 @@ Command = Callable[[argparse.Namespace], int]
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="autoretrain", description="Keeps a spam classifier fresh and safe.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (operate, services, inspect, verbs, labels, data):
+    for module in (operate, services, inspect, verbs, labels, data, ask):
         module.add_commands(commands)
     return parser
 

@@ -65,7 +65,7 @@ def serve_champion(_arguments: argparse.Namespace) -> int:
 def run_monitor(arguments: argparse.Namespace) -> int:
     from autoretrain.app.local import LocalWorld
     from autoretrain.app.monitor import Monitor, repeat, serve_metrics
-    from autoretrain.app.runner import Stopped, stopping_on_signals
+    from autoretrain.app.signals import Stopped, stopping_on_signals
     from autoretrain.app.scheduling import run_schedule
     from autoretrain.cli import check
 

@@ -5,6 +5,7 @@ exit codes as in `domain.training.ExitCode`. Everything heavy is imported after 
 """
 
 import argparse
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -30,13 +31,21 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--experiment-name", help="MLflow experiment (default: the registered model's name)")
     parser.add_argument("-f", "--file", type=Path, help="SpamModel document (default: AUTORETRAIN_SPEC)")
     parser.add_argument("--data", type=Path, help="file of labelled messages to use instead of spec.data")
-    parser.add_argument("--run-name", help="name of the run; the same name trains once (default: a new one)")
+    parser.add_argument(
+        "--run-name", type=_run_name, help="name of the run; the same name trains once (default: a new one)"
+    )
     parser.add_argument("--trigger", default="Manual", help="why the run was started; kept with it")
     parser.add_argument("--label-cutoff", type=int, help="highest label sequence to use (default: the newest)")
     parser.add_argument("--summary-file", type=Path, help="write the JSON summary there, for a controller")
     parser.add_argument("--json", action="store_true", help="print the JSON summary, and nothing else, on stdout")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     return parser
+
+
+def _run_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,128}", text):
+        raise argparse.ArgumentTypeError("takes letters, digits, dots, hyphens and underscores, at most 128")
+    return text
 
 
 def main(argv: Sequence[str] | None = None, *, finish_with_a_pass: FinishWithAPass | None = None) -> int:

@@ -75,12 +75,15 @@ def render_summary(summary: TrainingSummary) -> str:
 
 def report_text(summary: TrainingSummary, *, source_note: str) -> str:
     metrics = summary.holdout_metrics
+    figures = (
+        f"accuracy {metrics.accuracy:.4f}, precision {metrics.precision:.4f}, recall {metrics.recall:.4f}, "
+        f"F1 {metrics.f1:.4f}, false positives {metrics.false_positive_rate:.4f}"
+    )
     lines = [
         f"Data        {source_note}",
         f"Run         {summary.run_id} ({summary.run_name})",
         f"Model       {summary.algorithm}, {summary.profile}, {summary.training_rows} training rows",
-        f"Holdout     {metrics.rows} rows: accuracy {metrics.accuracy:.4f}, precision {metrics.precision:.4f}, "
-        f"recall {metrics.recall:.4f}, F1 {metrics.f1:.4f}, false positives {metrics.false_positive_rate:.4f}",
+        f"Holdout     {metrics.rows} rows: {figures}",
     ]
     if summary.champion_version is not None:
         lines.append(f"Champion    v{summary.champion_version} on the holdout: {_compared(summary.holdout)}")

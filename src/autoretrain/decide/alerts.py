@@ -54,6 +54,8 @@ def _event(entry: HistoryEntry, after: Status) -> str | None:
         guard, champion = after.guard, after.champion
         promoted = guard is not None and champion is not None and guard.version == champion.version and not guard.ended
         return "Promoted" if promoted else None
+    if any(notice.message == entry.message for notice in after.notices):
+        return None  # A standing concern is told as its notice.
     if entry.decision == Decision.ALERT and entry.reason == Reason.ADVISE_ONLY:
         return "Retraining"
     if entry.decision == Decision.ALERT and entry.reason in _REFUSALS:

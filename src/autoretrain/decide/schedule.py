@@ -6,6 +6,7 @@ starts one run, not seven; and a due time that is older than the starting deadli
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
@@ -24,6 +25,8 @@ class ScheduleReading:
     next_at: datetime
 
 
+# One pass asks several times for the same answer, and cron arithmetic is most of its cost.
+@lru_cache(maxsize=16)
 def read_schedule(trigger: ScheduleTrigger, *, base: datetime | None, now: datetime) -> ScheduleReading | None:
     """Compare the schedule with `base`, the last due time that was dealt with; None where nothing is scheduled.
 

@@ -165,8 +165,8 @@ def _parse_block(block: dict[str, Any], *, name: str, rows: int) -> TermBlock:
     shortest, longest = (_integer(length, name=f"{name}.lengths") for length in block["lengths"])
     if not 1 <= shortest <= longest <= _LONGEST_TERM_RUN:
         raise ValueError(f"{name}.lengths are out of range")
-    if not len(set(terms)) == len(terms) == len(counts) == len(weights):
-        raise ValueError(f"{name} has not one document count and one weight for each distinct term")
+    if not len(terms) == len(counts) == len(weights):
+        raise ValueError(f"{name} has not one document count and one weight for each term")
     if not all(map(math.isfinite, weights)):
         raise ValueError(f"{name}.weights are not all finite")
     if counts and max(counts) > rows:

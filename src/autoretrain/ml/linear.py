@@ -10,10 +10,9 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from itertools import repeat
-from operator import mul
 from typing import Final, TypeAlias
 
+from autoretrain.domain.errors import ArtefactRejected
 from autoretrain.domain.messages import Label
 from autoretrain.ml.artefact import LinearParts, TermBlock, digest_of, parse_artefact, render_artefact
 from autoretrain.ml.text import canonical, piece_ngrams, preprocess, word_terms, words
@@ -44,8 +43,10 @@ class _Block:
     def __init__(self, block: TermBlock, *, rows: int, slope: float) -> None:
         idf_of = {count: 1.0 + math.log((1 + rows) / (1 + count)) for count in set(block.document_counts)}
         self.numbers = dict(zip(block.terms, range(len(block.terms)), strict=True))
-        self.idf = array("d", map(idf_of.__getitem__, block.document_counts))
-        self.weights = array("d", map(mul, map(mul, block.weights, self.idf), repeat(slope)))
+        if len(self.numbers) != len(block.terms):
+            raise ArtefactRejected("model artefact is damaged: a term stands twice in one block")
+        self.idf = array("d", [idf_of[count] for count in block.document_counts])
+        self.weights = array("d", [weight * idf * slope for weight, idf in zip(block.weights, self.idf, strict=True)])
 
     def shares(self, counts: Counter[str]) -> dict[str, float]:
         """Each known term's share of the block's log-odds."""
@@ -76,9 +77,13 @@ class _CharacterBlock:
     def __init__(self, block: TermBlock, *, rows: int, slope: float) -> None:
         ready = _Block(block, rows=rows, slope=slope)
         self._weights = ready.weights
-        self._squares = array("d", map(mul, ready.idf, ready.idf))
+        self._squares = array("d", [idf * idf for idf in ready.idf])
         self._read = _piece_reader(block.lengths, numbers=ready.numbers, weights=self._weights, squares=self._squares)
         self._read_cached = lru_cache(CACHED_PIECES)(self._read)
+
+    @property
+    def cached_pieces(self) -> int:
+        return self._read_cached.cache_info().currsize
 
     def _pieces(self, form: str) -> list[tuple[str, Piece]]:
         return [
@@ -157,6 +162,11 @@ class LinearModel:
         if self._character is not None:
             log_odds += self._character.log_odds(form)
         return _sigmoid(log_odds)
+
+    @property
+    def cached_pieces(self) -> int:
+        """How many pieces of earlier messages are kept; at most CACHED_PIECES."""
+        return 0 if self._character is None else self._character.cached_pieces
 
     def scores(self, texts: Iterable[str]) -> list[float]:
         return [self.score(text) for text in texts]

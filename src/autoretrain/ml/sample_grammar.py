@@ -43,12 +43,22 @@ _TEXTING = {
 _TEXTED = re.compile(r"\b(" + "|".join(map(re.escape, _TEXTING)) + r")\b")
 
 
+def entries(text: str) -> tuple[str, ...]:
+    """The entries of `text`, which bars part."""
+    return tuple(text.split("|"))
+
+
+def lines(text: str) -> tuple[str, ...]:
+    """The templates of `text`, one a line."""
+    return tuple(text.strip().splitlines())
+
+
 def expand(template: str, random: Random, *, words: Words) -> str:
     """A message of `template`; the same generator state gives the same message."""
 
     def choice(match: re.Match[str]) -> str:
         inner, name = match.groups()
-        return random.choice(inner.split("|") if name is None else words[name])
+        return str(random.choice(inner.split("|") if name is None else words[name]))
 
     while _INNERMOST.search(template):
         template = _INNERMOST.sub(choice, template)

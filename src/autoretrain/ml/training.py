@@ -176,10 +176,14 @@ def select_rows(
 
 
 def _require_both_classes(labels: Sequence[Label], clusters: Sequence[int]) -> None:
+    # By the label of its first row, as the folds deal clusters out.
+    label_of: dict[int, Label] = {}
+    for cluster, label in zip(clusters, labels, strict=True):
+        label_of.setdefault(cluster, label)
+    different = Counter(label_of.values())
     for label in Label:
-        different = len({cluster for cluster, each in zip(clusters, labels, strict=True) if each is label})
-        if different < MIN_CAMPAIGNS:
-            reason = f"{different} different {label} messages may train; at least {MIN_CAMPAIGNS} are needed"
+        if different[label] < MIN_CAMPAIGNS:
+            reason = f"{different[label]} different {label} messages may train; at least {MIN_CAMPAIGNS} are needed"
             raise BadData("training rows", reason)
 
 

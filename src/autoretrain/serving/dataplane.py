@@ -1,11 +1,11 @@
 """How does a message become an answer? Knows the models in place and the recorder, and no transport."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Final
-from uuid import uuid4
 
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.messages import Label
@@ -75,7 +75,7 @@ class DataPlane:
             model.metrics.errors()
             raise
         answer = Answer(
-            prediction_id=uuid4().hex,
+            prediction_id=os.urandom(16).hex(),
             label=label,
             score=score,
             confidence=confidence,

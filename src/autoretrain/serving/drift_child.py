@@ -19,7 +19,7 @@ from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.ml.drift.detector import DriftDetector
 from autoretrain.ml.linear import LinearModel
 
-NICENESS: Final = 10
+NICENESS: Final = 19
 LENGTH: Final = struct.Struct(">Q")
 
 

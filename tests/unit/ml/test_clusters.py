@@ -39,10 +39,17 @@ def test_a_copy_that_was_cut_short_still_belongs_to_its_campaign():
 
 
 def test_similarity_does_not_chain_from_one_message_to_the_next():
-    words = [f"word{chr(97 + index)}" for index in range(20)]
-    chain = [" ".join(words[start : start + 8]) for start in range(0, 12, 2)]
-    ids = cluster_ids(chain)
-    assert ids[0] != ids[-1]
+    words = [f"word{chr(97 + index)}" for index in range(16)]
+    sliding = [" ".join(words[start : start + 8]) for start in range(6)]
+    assert cluster_ids(sliding) == [0, 0, 1, 1, 2, 2]
+
+
+def test_the_longest_form_leads_so_that_both_of_its_halves_belong_to_it():
+    for campaign in "abcdefghij":
+        words = [f"{campaign}{letter}" for letter in "abcdefghijkl"]
+        whole, head, tail = " ".join(words), " ".join(words[:8]), " ".join(words[4:])
+        assert cluster_ids([head, tail]) == [0, 1]
+        assert cluster_ids([head, tail, whole]) == [0, 0, 0]
 
 
 @settings(max_examples=60, deadline=None)

@@ -88,6 +88,9 @@ def test_copies_are_drawn_together_by_the_bootstrap():
     alone = list(range(68))
     in_threes = [n // 3 for n in range(18)] + list(range(18, 68))
     assert 0 <= f1_gain_low(triples, in_threes, seed=1) < f1_gain_low(triples, alone, seed=1)
+    # Every row of a cluster counts, not one of them: a third of each of these clusters was fixed.
+    one_of_three = [(SPAM, SPAM, HAM), (SPAM, SPAM, SPAM), (SPAM, SPAM, SPAM)] * 6
+    assert f1_gain_low(one_of_three, [n // 3 for n in range(18)], seed=1) == pytest.approx(0.2)
 
 
 def test_equal_answers_are_no_gain_at_all():

@@ -1,6 +1,8 @@
 """Live quality from audit labels: unbiased where reports are not, and intervals that hold."""
 
 import random
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -191,3 +193,12 @@ def test_reports_make_an_accuracy_of_99_percent_look_like_a_third_and_the_audit_
     found = measured(rows(*audit(messages, rate=0.01, seed=4)), window_labels=10_000).overall.accuracy
     assert found.low <= truth <= found.high
     assert found.value == pytest.approx(truth, abs=0.01)
+
+
+def test_serving_can_measure_without_the_training_libraries():
+    program = (
+        "import sys, autoretrain.ml.performance, autoretrain.ml.audit;"
+        "print(sorted({'numpy', 'scipy', 'sklearn', 'pandas', 'mlflow'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+    assert ran.stdout.strip() == "[]"

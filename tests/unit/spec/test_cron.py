@@ -7,7 +7,15 @@ from autoretrain.adapters.cron import MACROS, cron_problem, zone_problem
 
 @pytest.mark.parametrize(
     "expression",
-    [*sorted(MACROS), "0 3 * * 1", "*/5 0-6,12 1,15 jan-mar MON", "0  3 * * 0-6", "0 0 29 2 1", "0 0 ? * 5", "7/20 * * * *"],
+    [
+        *sorted(MACROS),
+        "0 3 * * 1",
+        "*/5 0-6,12 1,15 jan-mar MON",
+        "0  3 * * 0-6",
+        "0 0 29 2 1",
+        "0 0 ? * 5",
+        "7/20 * * * *",
+    ],
 )
 def test_accepts_what_a_cronjob_accepts(expression):
     assert cron_problem(expression) is None

@@ -80,7 +80,14 @@ def test_the_minimal_sample_has_at_most_ten_lines():
 def test_the_full_sample_sets_every_field():
     schema = crd.resource_schema()["properties"]["spec"]
     said = set(field_paths(load_document(FULL)["spec"], schema))
-    other_choices = {"data.s3", "data.volume", "data.file", "serving.httpRoute", "serving.podTemplate", "serving.ingress"}
+    other_choices = {
+        "data.s3",
+        "data.volume",
+        "data.file",
+        "serving.httpRoute",
+        "serving.podTemplate",
+        "serving.ingress",
+    }
     missing = {
         path
         for path in schema_paths(schema)
@@ -146,9 +153,7 @@ def test_the_defaults_are_those_of_the_contract():
                 interval_seconds=60, window_size=500, min_samples=200, max_age_seconds=86400, audit_rate=0.01
             ),
             triggers=TriggersSpec(
-                drift=DriftTrigger(
-                    mode=TriggerMode.ACT, threshold=0.15, clear_threshold=0.1, consecutive_breaches=2
-                ),
+                drift=DriftTrigger(mode=TriggerMode.ACT, threshold=0.15, clear_threshold=0.1, consecutive_breaches=2),
                 performance=PerformanceTrigger(
                     mode=TriggerMode.ACT, min_accuracy=0.93, min_spam_recall=0.8, min_f1=None, min_labels=100
                 ),
@@ -266,7 +271,12 @@ def camel(path):
 
 class TestTrainingHash:
     def test_does_not_depend_on_where_and_for_how_long_it_is_trained(self):
-        training = {"podTemplate": {"labels": {"a": "b"}}, "activeDeadlineSeconds": 60, "backoffLimit": 0, "image": "t:1"}
+        training = {
+            "podTemplate": {"labels": {"a": "b"}},
+            "activeDeadlineSeconds": 60,
+            "backoffLimit": 0,
+            "image": "t:1",
+        }
         other = parse(training=training, triggers={"maxRunsPerDay": 1}, serving={"image": "s:2"})
         assert other.training_hash == parse().training_hash
 
@@ -288,7 +298,10 @@ class TestTrainingHash:
         assert parse(changes).training_hash != parse().training_hash
 
     def test_a_default_written_out_changes_nothing(self):
-        written = {"training": {"seed": 0, "profile": "WordAndCharacter"}, "data": {**VALID["spec"]["data"], "format": "TSV"}}
+        written = {
+            "training": {"seed": 0, "profile": "WordAndCharacter"},
+            "data": {**VALID["spec"]["data"], "format": "TSV"},
+        }
         assert parse(written).training_hash == parse().training_hash
 
     def test_credentials_and_the_order_of_algorithms_change_nothing(self):
@@ -366,7 +379,9 @@ class TestDefinition:
         assert set(unbounded(crd.resource_schema()["properties"]["spec"])) == set()
 
     def test_every_duration_says_its_unit(self):
-        texts = {path: text for path, text in described(crd.resource_schema()["properties"]["spec"]) if "Seconds" in path}
+        texts = {
+            path: text for path, text in described(crd.resource_schema()["properties"]["spec"]) if "Seconds" in path
+        }
         durations = {path: text for path, text in texts.items() if ".podTemplate." not in path}
         assert len(durations) >= 8
         assert {path for path, text in durations.items() if "in seconds" not in text} == set()

@@ -56,9 +56,7 @@ def calibrated(raw: float, *, median: float, upper: float, largest: float) -> fl
     return min(1.0, THRESHOLD + (1.0 - THRESHOLD) * (raw - upper) / max(largest - upper, 1e-9))
 
 
-def floors_of(
-    samples: Mapping[int, Mapping[str, NDArray[np.float64]]], *, metrics: int
-) -> dict[str, Floor]:
+def floors_of(samples: Mapping[int, Mapping[str, NDArray[np.float64]]], *, metrics: int) -> dict[str, Floor]:
     """The floor of each metric from its undrifted values at each size; `metrics` is how many share FALSE_ALARMS.
 
     Each metric counts twice: alone, and accumulated over windows.

@@ -14,7 +14,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-_TERM = re.compile(r"[^\W_]+|[@£$€₹]")
+SIGNS = "@£$€₹"
+_TERM = re.compile(rf"[^\W_]+|[{SIGNS}]")
 _NEAREST_HAM = 0.05
 
 
@@ -73,9 +74,7 @@ class Corpus:
         position[chosen] = np.arange(len(chosen))
         kept = position[self.rows] >= 0
         rows = position[self.rows[kept]]
-        return Corpus(
-            self.terms, rows, self.ids[kept], self.counts[kept], self.scores[chosen], self.spam[chosen]
-        )
+        return Corpus(self.terms, rows, self.ids[kept], self.counts[kept], self.scores[chosen], self.spam[chosen])
 
     @property
     def errors(self) -> Floats:

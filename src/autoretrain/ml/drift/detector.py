@@ -73,9 +73,7 @@ class DriftDetector:
         )
         past = [report for report in history if report.model_version == model_version]
         labels = label_metrics(audited, reference=self._references.labelled)
-        comparisons = [
-            _compare(window, reference, history=past, labels=labels) for reference in self._references.sets
-        ]
+        comparisons = [_compare(window, reference, history=past, labels=labels) for reference in self._references.sets]
         best = min(comparisons, key=lambda comparison: comparison.score)
         return DriftReport(
             window_id=window_id,
@@ -96,7 +94,11 @@ def _compare(
     window: Corpus, reference: ReferenceSet, *, history: Sequence[DriftReport], labels: Sequence[MetricDrift]
 ) -> _Comparison:
     views = views_of(window, level=reference.level)
-    by_view = {view: _view_metrics(window, view, chosen, reference) for view, chosen in views.items()}
+    numbers = reference.numbers_of(window.terms)
+    by_view = {
+        view: _view_metrics(window, view, chosen, reference=reference, numbers=numbers)
+        for view, chosen in views.items()
+    }
     share = _share_metric(window, reference)
     within = [metric for view, metrics in by_view.items() if view != "whole" for metric in metrics] + list(labels)
     accumulated = accumulated_score(within, history=[past for past in history if past.regime == reference.name])
@@ -111,9 +113,7 @@ def _compare(
     )
 
 
-def _class_mix_moved(
-    whole: Sequence[MetricDrift], share: Sequence[MetricDrift], *, within_score: float
-) -> bool:
+def _class_mix_moved(whole: Sequence[MetricDrift], share: Sequence[MetricDrift], *, within_score: float) -> bool:
     """More or less spam of the known kind: the whole differs and the classes do not. Advice, not drift.
 
     The spam share alone says so beyond its threshold; half-way up it explains an alarm of the whole.
@@ -123,14 +123,17 @@ def _class_mix_moved(
     return within_score <= THRESHOLD and (moved > THRESHOLD or (whole_alarms and moved > THRESHOLD / 2))
 
 
-def _view_metrics(window: Corpus, view: str, chosen: Ints, reference: ReferenceSet) -> list[MetricDrift]:
-    """A view larger than its floors were measured at is split evenly; parts are compared, and their metrics averaged."""
+def _view_metrics(
+    window: Corpus, view: str, chosen: Ints, *, reference: ReferenceSet, numbers: Ints
+) -> list[MetricDrift]:
+    """A view larger than its floors were measured at is split evenly; parts are compared, and their values averaged."""
     floors = {metric: reference.floors.get(metric_name(metric, view)) for metric in METRICS}
     sizes = [floor.sizes[-1] for floor in floors.values() if floor is not None]
     if len(chosen) < SMALLEST_VIEW or not sizes:
         return []
     parts = -(-len(chosen) // min(sizes))
-    measured = [reference.views[view].measure(window.select(chosen[part::parts])) for part in range(parts)]
+    against = reference.views[view]
+    measured = [against.measure(window.select(chosen[part::parts]), numbers=numbers) for part in range(parts)]
     found = []
     for metric, floor in floors.items():
         if floor is not None:

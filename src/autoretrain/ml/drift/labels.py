@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from math import log10
 
-import numpy as np
-
 from autoretrain.domain.drift import MetricDrift
 from autoretrain.domain.messages import AuditedPrediction, Label
 from autoretrain.ml.drift.calibration import FALSE_ALARMS, calibrated
@@ -31,7 +29,7 @@ def label_metrics(
         errors = sum(row.label is not label for row in of_class)
         total = errors + reference[label].errors
         test = TermTest(window=len(of_class), reference=reference[label].rows, most=total)
-        raw = float(test.decades(np.intp(errors), np.intp(total)))
+        raw = float(test.decades(errors, total))
         score = calibrated(raw, median=0.0, upper=_UPPER, largest=largest_value(name))
         found.append(MetricDrift(name=name, raw=raw, median=0.0, upper=_UPPER, score=score))
     return found

@@ -36,7 +36,7 @@ def largest_value(name: str) -> float:
 
 
 def kernel_distance(
-    *, within_window: Values, within_reference: Values, across: Values, window: Values | int, reference: Values | int
+    *, within_window: Values, within_reference: Values | float, across: Values, window: int, reference: int
 ) -> Values:
     """`tfidf_drift`: half the squared distance of the mean TF-IDF vectors of `window` and `reference` messages.
 
@@ -44,9 +44,9 @@ def kernel_distance(
     message's similarity to itself makes the estimate unbiased (Gretton et al., JMLR 2012, equation 3): 0 on average
     without drift at every size, and so at times a little below it.
     """
-    inner = within_window / np.maximum(window * (window - 1), 1)
-    outer = within_reference / np.maximum(reference * (reference - 1), 1)
-    return np.asarray((inner + outer - 2.0 * across / np.maximum(window * reference, 1)) / 2.0)
+    inner = within_window / max(window * (window - 1), 1)
+    outer = within_reference / max(reference * (reference - 1), 1)
+    return np.asarray((inner + outer - 2.0 * across / max(window * reference, 1)) / 2.0)
 
 
 class TermTest:
@@ -69,7 +69,7 @@ class TermTest:
         tail = np.cumsum(chance[:, ::-1], axis=1)[:, ::-1]
         self._decades = -np.log10(np.clip(tail, 10.0**-_MOST_DECADES, 1.0))
 
-    def decades(self, hits: NDArray[np.intp], total: NDArray[np.intp]) -> Values:
+    def decades(self, hits: NDArray[np.intp] | int, total: NDArray[np.intp] | int) -> Values:
         """-log10 of the chance of at least `hits` of `total` in the window, of the broadcast shape of both."""
         return np.asarray(self._decades[total, hits], dtype=np.float64)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autoretrain.ml.drift.corpus import Corpus, Floats, views_of
+from autoretrain.ml.drift.corpus import SIGNS, Corpus, Floats, views_of
 from autoretrain.ml.drift.metrics import TermTest
 from autoretrain.ml.drift.reference import SMALLEST_VIEW
 from autoretrain.ml.drift.references import ReferenceSet
@@ -10,7 +10,7 @@ from autoretrain.ml.drift.references import ReferenceSet
 MOST_PATTERNS = 10
 _LONGEST = 24
 _LEAST_MESSAGES = 3
-_LEAST_DECADES = 2.0
+_LEAST_DECADES = 3.0
 
 
 def new_spam_patterns(window: Corpus, reference: ReferenceSet) -> tuple[str, ...]:
@@ -18,8 +18,8 @@ def new_spam_patterns(window: Corpus, reference: ReferenceSet) -> tuple[str, ...
 
     A term is as strong as the weaker of two exact tests: it is more frequent among the window's suspects than among
     the reference's, and than among the window's other messages. A word that all senders began to use is new and says
-    nothing of spam; a word that spam always used says it and is not new. Terms are single words of letters, a `@`
-    that stands for any link, or a currency sign: no number, no address, no message.
+    nothing of spam; a word that spam always used says it and is not new. Terms are single words of letters, currency
+    signs, or `<link>` for any address: no number, no address, no message.
     """
     suspects = views_of(window, level=reference.level)["suspect"]
     others = np.setdiff1d(np.arange(len(window)), suspects)
@@ -28,7 +28,7 @@ def new_spam_patterns(window: Corpus, reference: ReferenceSet) -> tuple[str, ...
     among = window.select(suspects)
     hits = among.document_frequencies()
     view = reference.views["suspect"]
-    known = np.array([view.frequency[view.number[term]] if term in view.number else 0.0 for term in window.terms])
+    known = view.frequency[reference.numbers_of(window.terms)]
     strength = np.minimum(
         _decades(hits, known, window=len(suspects), reference=view.size),
         _decades(hits, window.select(others).document_frequencies(), window=len(suspects), reference=len(others)),
@@ -38,7 +38,7 @@ def new_spam_patterns(window: Corpus, reference: ReferenceSet) -> tuple[str, ...
         for number, term in enumerate(window.terms)
         if strength[number] >= _LEAST_DECADES and hits[number] >= _LEAST_MESSAGES and _speakable(term)
     ]
-    return tuple(term for _, term in sorted(named)[:MOST_PATTERNS])
+    return tuple("<link>" if term == "@" else term for _, term in sorted(named)[:MOST_PATTERNS])
 
 
 def _decades(hits: Floats, elsewhere: Floats, *, window: int, reference: int) -> Floats:
@@ -47,4 +47,6 @@ def _decades(hits: Floats, elsewhere: Floats, *, window: int, reference: int) ->
 
 
 def _speakable(term: str) -> bool:
-    return len(term) <= _LONGEST and not any(character.isdigit() for character in term)
+    if term in SIGNS:
+        return True
+    return 1 < len(term) <= _LONGEST and not any(character.isdigit() for character in term)

@@ -26,23 +26,19 @@ class ReferenceView:
     def __init__(self, corpus: Corpus) -> None:
         self.corpus = corpus
         self.size = len(corpus)
-        self.number = {term: number for number, term in enumerate(corpus.terms)}
-        self.frequency = corpus.document_frequencies()
-        self.idf = np.append(self._idf(self.frequency), self._idf(np.zeros(1)))
-        self._weights = _unit_weights(corpus, self.idf[corpus.ids])
-        self._mean_vector = np.bincount(corpus.ids, self._weights, minlength=len(corpus.terms))
-        nonzero = float((self._weights**2).sum())
-        self._pairs = float(self._mean_vector @ self._mean_vector) - nonzero
+        # One entry more than terms: the last is that of a term which the reference does not hold, number -1.
+        self.frequency = np.append(corpus.document_frequencies(), 0.0)
+        # A term never seen counts like a term seen once: a window's own words are no rarer than the reference's.
+        self._idf = 1.0 + np.log((1.0 + self.size) / (1.0 + np.maximum(self.frequency, 1.0)))
+        self._weights = _unit_weights(corpus, self._idf[corpus.ids])
+        self._vector_sum = np.append(np.bincount(corpus.ids, self._weights, minlength=len(corpus.terms)), 0.0)
+        self._pairs = float(self._vector_sum @ self._vector_sum - (self._weights**2).sum())
         # A term that one message alone holds would be new if that message came in the window instead.
         self._new = _row_sums(corpus, corpus.counts * (self.frequency[corpus.ids] == 1))
         self._tokens = _row_sums(corpus, corpus.counts)
         self.new_ratio = float(self._new.sum() / max(self._tokens.sum(), 1.0))
         self._errors = np.sort(corpus.errors)
         self._surprisals = self._surprisal(corpus.errors, own=True)
-
-    def _idf(self, frequency: Floats) -> Floats:
-        """A term never seen counts like a term seen once: a window's own words are no rarer than the reference's."""
-        return np.asarray(1.0 + np.log((1.0 + self.size) / (1.0 + np.maximum(frequency, 1.0))))
 
     def _surprisal(self, errors: Floats, *, own: bool) -> Floats:
         """-ln of the share of reference messages whose predicted label is at least as doubtful; ties count half.
@@ -54,43 +50,36 @@ class ReferenceView:
         equal = self.size - above - np.searchsorted(self._errors, errors, side="left") - own
         return np.asarray(-np.log((above + equal / 2.0 + 0.5) / (self.size + 1.0 - own)))
 
-    def measure(self, window: Corpus) -> dict[str, float]:
-        """Each metric's raw value for a window's messages of this view; at least SMALLEST_VIEW of them."""
-        known = np.array([self.number.get(term, -1) for term in window.terms], dtype=np.intp)
-        frequency = np.where(known >= 0, np.append(self.frequency, 0.0)[known], 0.0)
-        weights = _unit_weights(window, self.idf[known][window.ids])
-        total = np.bincount(window.ids, weights, minlength=len(window.terms))
-        mean_vector = np.where(known >= 0, np.append(self._mean_vector, 0.0)[known], 0.0)
-        size = len(window)
+    def measure(self, window: Corpus, *, numbers: Ints) -> dict[str, float]:
+        """Each metric's raw value for a window's messages of this view; at least SMALLEST_VIEW of them.
+
+        `numbers` holds the reference's number of each of the window's terms, -1 for a term that it does not know.
+        """
+        frequency = self.frequency[numbers]
+        weights = _unit_weights(window, self._idf[numbers][window.ids])
+        vector_sum = np.bincount(window.ids, weights, minlength=len(window.terms))
+        new = window.counts[frequency[window.ids] == 0].sum()
         return {
-            "vocabulary_drift": float(
-                window.counts[frequency[window.ids] == 0].sum() / max(window.counts.sum(), 1.0)
-            ),
+            "vocabulary_drift": float(new / max(window.counts.sum(), 1.0)),
             "tfidf_drift": float(
                 kernel_distance(
-                    within_window=total @ total - (weights**2).sum(),
-                    within_reference=np.float64(self._pairs),
-                    across=total @ mean_vector,
-                    window=size,
+                    within_window=vector_sum @ vector_sum - (weights**2).sum(),
+                    within_reference=self._pairs,
+                    across=vector_sum @ self._vector_sum[numbers],
+                    window=len(window),
                     reference=self.size,
                 )
             ),
             "score_drift": float(self._surprisal(window.errors, own=False).mean()),
-            "term_drift": float(strongest_terms(self.term_decades(window, frequency)[1])),
+            "term_drift": self._term_drift(window, frequency),
         }
 
-    def term_decades(self, window: Corpus, frequency: Floats) -> tuple[Ints, Floats]:
-        """The window's terms that are in enough messages for the term test, and what it says of each, in decades.
-
-        `frequency` is the number of reference messages that hold each term of the window.
-        """
-        hits = np.bincount(window.ids, minlength=len(window.terms))
+    def _term_drift(self, window: Corpus, frequency: Floats) -> float:
+        hits = window.document_frequencies().astype(np.intp)
         total = hits + frequency.astype(np.intp)
-        tested = np.flatnonzero((total >= _LEAST_COUNT) & (hits > 0))
-        if not len(tested):
-            return tested, np.zeros(0)
-        test = TermTest(window=len(window), reference=self.size, most=int(total[tested].max()))
-        return tested, test.decades(hits[tested], total[tested])
+        tested = (hits > 0) & (total >= _LEAST_COUNT)
+        test = TermTest(window=len(window), reference=self.size, most=int(total.max(initial=0)))
+        return float(strongest_terms(test.decades(hits[tested], total[tested])))
 
     def sizes(self) -> tuple[int, ...]:
         """The window sizes at which this view is calibrated, ascending: half of it, so that a reference as large is
@@ -137,7 +126,7 @@ class ReferenceView:
         )
 
     def _term_drifts(self, picks: Selection, size: int) -> Floats:
-        frequent = np.flatnonzero(self.frequency >= _LEAST_COUNT)
+        frequent = np.flatnonzero(self.frequency[:-1] >= _LEAST_COUNT)
         if not len(frequent):
             return np.zeros(len(picks))
         held = np.zeros((self.size, len(self.corpus.terms)), dtype=np.float32)
@@ -153,7 +142,7 @@ class ReferenceView:
 
 
 def _row_sums(corpus: Corpus, values: Floats) -> Floats:
-    return np.bincount(corpus.rows, values, minlength=len(corpus))
+    return np.asarray(np.bincount(corpus.rows, values, minlength=len(corpus)), dtype=np.float64)
 
 
 def _unit_weights(corpus: Corpus, idf: Floats) -> Floats:

@@ -16,7 +16,7 @@ from autoretrain.domain.errors import ArtefactRejected, BadData
 from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.ml.clusters import cap_per_cluster, cluster_ids
 from autoretrain.ml.drift.calibration import Floor, floors_of
-from autoretrain.ml.drift.corpus import Corpus, suspect_level, views_of
+from autoretrain.ml.drift.corpus import Corpus, Ints, suspect_level, views_of
 from autoretrain.ml.drift.metrics import METRICS, SPAM_SHARE, metric_name
 from autoretrain.ml.drift.reference import RESAMPLINGS, ReferenceView
 from autoretrain.ml.linear import LinearModel
@@ -56,11 +56,16 @@ class ReferenceSet:
     ) -> None:
         self.name, self.texts, self.scores, self.floors = name, tuple(texts), tuple(scores), floors
         corpus = Corpus.of(texts, scores, threshold=threshold)
+        self._numbers = {term: number for number, term in enumerate(corpus.terms)}
         self.level = suspect_level(corpus)
         self.spam_share = float(corpus.spam.mean())
         self.views = {
             view: ReferenceView(corpus.select(chosen)) for view, chosen in views_of(corpus, level=self.level).items()
         }
+
+    def numbers_of(self, terms: Sequence[str]) -> Ints:
+        """This set's number of each term, the same in all its views; -1 for a term that it does not know."""
+        return np.array([self._numbers.get(term, -1) for term in terms], dtype=np.intp)
 
     def calibrate(self, *, rng: np.random.Generator) -> None:
         """Fill `floors` by resampling this set. A view of fewer than ten messages has none, and is not measured."""
