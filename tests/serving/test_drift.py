@@ -59,7 +59,10 @@ def make_ordinary(count: int, *, seed: int) -> list[LabelledMessage]:
 @pytest.fixture(scope="module")
 def artefact() -> ModelArtefact:
     """A model with real references; building them takes seconds, so all tests share it."""
-    plain = make_artefact()
+    weights = {"win": 3.0, "free": 4.0, "prize": 4.0, "home": -3.0, "later": -3.0}
+    weights |= {word: 0.05 * number for number, word in enumerate(OFFERS)}
+    weights |= {word: -0.02 * number for number, word in enumerate(SMALL_TALK)}
+    plain = make_artefact("1", weights)
     reference = build_references(LinearModel.load(plain.model), make_ordinary(400, seed=1), seed=1)
     return replace(plain, reference=reference)
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 
@@ -36,6 +36,7 @@ class Traffic:
     audits: int = 0
     failures: list[str] = field(default_factory=list)
     _truth: dict[str, str] = field(default_factory=dict)
+    _drawn: deque[tuple[float, str, str]] = field(default_factory=lambda: deque(maxlen=MAX_WAITING_LABELS))
     _waiting: deque[tuple[float, str, str]] = field(default_factory=lambda: deque(maxlen=MAX_WAITING_LABELS))
     _source: Iterator[LabelledMessage] = field(default_factory=lambda: iter(()))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -101,10 +102,7 @@ class Traffic:
                     continue  # the labels stay where they are; the next second tries again
 
     def _report(self, client: httpx.Client) -> int:
-        due: list[dict[str, str]] = []
-        while self._waiting and self._waiting[0][0] <= time.monotonic() and len(due) < LABEL_BATCH:
-            _, prediction_id, label = self._waiting.popleft()
-            due.append({"prediction_id": prediction_id, "label": label})
+        due = taken(self._waiting, now=time.monotonic())
         if due:
             client.post("/feedback/batch", json={"feedback": due}).raise_for_status()
         return len(due)
@@ -112,13 +110,20 @@ class Traffic:
     def _audit(self, client: httpx.Client) -> int:
         queue = client.get("/labels/next", params={"limit": LABEL_BATCH})
         queue.raise_for_status()
-        rows = queue.json()["messages"]
-        labels = list(self._answers(rows))
+        due_at = time.monotonic() + self.delay_seconds
+        for row in queue.json()["messages"]:
+            if row["message"] in self._truth:
+                self._drawn.append((due_at, row["prediction_id"], self._truth[row["message"]]))
+        labels = taken(self._drawn, now=time.monotonic())
         if labels:
             client.post("/labels", json={"labels": labels}).raise_for_status()
         return len(labels)
 
-    def _answers(self, rows: Iterable[dict[str, str]]) -> Iterator[dict[str, str]]:
-        for row in rows:
-            if row["message"] in self._truth:
-                yield {"prediction_id": row["prediction_id"], "label": self._truth[row["message"]]}
+
+def taken(waiting: deque[tuple[float, str, str]], *, now: float) -> list[dict[str, str]]:
+    """Take the labels that are due out of the queue, at most a batch of them."""
+    due: list[dict[str, str]] = []
+    while waiting and waiting[0][0] <= now and len(due) < LABEL_BATCH:
+        _, prediction_id, label = waiting.popleft()
+        due.append({"prediction_id": prediction_id, "label": label})
+    return due

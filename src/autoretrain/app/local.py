@@ -18,7 +18,7 @@ from autoretrain.app.trainer import LocalTrainer
 from autoretrain.domain.deployment import Deployment, Experiment
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.observation import Observation, RegistryVersion, Served
-from autoretrain.domain.plan import Action, Alert, CancelTraining, Decision, Deploy, SetAliases, StartTraining
+from autoretrain.domain.plan import Action, Alert, CancelTraining, Deploy, SetAliases, StartTraining
 from autoretrain.domain.spec import ExperimentMode, SpamModel
 from autoretrain.domain.status import Status
 
@@ -116,8 +116,9 @@ class LocalWorld:
 
     def save(self, result: PassResult) -> None:
         model = result.observation.model
-        if result.changed:
+        if matters(result):
             self.store.append_decision(decision_record(result))
+        if result.changed:
             self.write_status(result.status)
         self._sync_experiment(model, result.status)
         for alert in result.plan.alerts:
@@ -225,5 +226,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def worth_telling(result: PassResult) -> bool:
-    return result.changed or result.plan.decision is not Decision.NO_ACTION
+def matters(result: PassResult) -> bool:
+    """Say whether a pass belongs into the record: it decided something, failed at it, or judged another window."""
+    before, after = result.observation.status, result.status
+    window_before, window = (status.drift.window_id if status.drift else "" for status in (before, after))
+    failed = not all(outcome.succeeded for outcome in result.outcomes)
+    return before.history != after.history or window_before != window or failed

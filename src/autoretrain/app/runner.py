@@ -15,7 +15,7 @@ from autoretrain.adapters.registry_mlflow import server_command
 from autoretrain.adapters.settings import Settings
 from autoretrain.app import narration, preflight
 from autoretrain.app.data import prepare_data
-from autoretrain.app.local import LocalWorld, utc_now, worth_telling
+from autoretrain.app.local import LocalWorld, matters, utc_now
 from autoretrain.app.passes import PassResult, run_pass
 from autoretrain.app.signals import Stopped, second_signal_kills, stopping_on_signals
 from autoretrain.app.state import StateDirectory
@@ -168,7 +168,7 @@ class LocalController:
 
     def _pass(self, world: LocalWorld) -> PassResult:
         result = run_pass(world, utc_now())
-        if worth_telling(result):
+        if matters(result):
             plan = result.plan
             log.info(
                 "pass", model=result.observation.model.key, decision=plan.decision, reason=plan.reason, why=plan.message

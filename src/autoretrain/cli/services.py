@@ -10,7 +10,6 @@ from typing import Any
 
 from autoretrain.adapters.settings import Settings
 from autoretrain.cli.logs import configure_logging
-from autoretrain.domain.training import ExitCode
 
 
 def add_commands(commands: Any) -> None:
@@ -56,17 +55,21 @@ def training_run(arguments: argparse.Namespace) -> int:
 
 
 def serve_champion(_arguments: argparse.Namespace) -> int:
-    from autoretrain.serving.server import run_serving
+    return become([sys.executable, "-m", "autoretrain.serving"])
 
-    run_serving(Settings())
-    return 0
+
+def become(command: list[str]) -> int:
+    """Turn this process into `command`, so that signals reach it; where the system can't, run it as a child."""
+    if os.name != "nt":
+        os.execv(command[0], command)  # noqa: S606 - the command is ours
+    return subprocess.call(command)
 
 
 def run_monitor(arguments: argparse.Namespace) -> int:
     from autoretrain.app.local import LocalWorld
     from autoretrain.app.monitor import Monitor, repeat, serve_metrics
-    from autoretrain.app.signals import Stopped, stopping_on_signals
     from autoretrain.app.scheduling import run_schedule
+    from autoretrain.app.signals import Stopped, stopping_on_signals
     from autoretrain.cli import check
 
     settings = Settings()
@@ -92,15 +95,12 @@ def run_monitor(arguments: argparse.Namespace) -> int:
 
 
 def run_dashboard(_arguments: argparse.Namespace) -> int:
-    """Become Streamlit, so that signals reach it."""
     settings = Settings()
     page = Path(__file__).parent.parent / "dashboard" / "page.py"
-    command = [
-        *(sys.executable, "-m", "streamlit", "run", str(page)),
-        *("--server.address", settings.host, "--server.port", str(settings.dashboard_port)),
-        *("--server.headless", "true", "--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"),
-    ]
-    if os.name == "nt":
-        return subprocess.call(command)
-    os.execv(command[0], command)  # noqa: S606 - this process becomes the program
-    return ExitCode.FAILED
+    return become(
+        [
+            *(sys.executable, "-m", "streamlit", "run", str(page)),
+            *("--server.address", settings.host, "--server.port", str(settings.dashboard_port)),
+            *("--server.headless", "true", "--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"),
+        ]
+    )

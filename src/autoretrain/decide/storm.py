@@ -121,7 +121,7 @@ def _bad_input(observation: Observation, kind: TriggerKind) -> Finding | None:
     supply = observation.supply
     if supply is not None and supply.highest_sequence != last.label_cutoff:
         return None
-    message = f"{last.name} refused its data or spec, and neither has changed since"
+    message = f"{last.name} refused its data or spec; change either, or retrain by hand once the data is mended"
     return _hold("training input", Reason.TRAINING_BAD_INPUT, message)
 
 

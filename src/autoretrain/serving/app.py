@@ -26,6 +26,7 @@ from autoretrain.serving.inference_protocol import build_inference_routes
 from autoretrain.serving.limits import BodyLimit
 from autoretrain.serving.loading import ArtefactSource, ModelLoader
 from autoretrain.serving.metrics import ServingMetrics
+from autoretrain.serving.openapi import complete_openapi
 from autoretrain.serving.predict import add_predict_routes
 from autoretrain.serving.problems import LastResort, add_error_answers
 from autoretrain.serving.recorder import Recorder
@@ -109,6 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
     performance = PerformanceDesk(store, calls)
     app.include_router(build_status_routes(plane, watch, metrics, performance=performance, name=settings.model))
     app.include_router(build_inference_routes(plane, name=settings.model))
+    complete_openapi(app)
     return app
 
 

@@ -135,10 +135,14 @@ def test_understands(question, starts):
 
 @pytest.mark.parametrize("question", ["What is the weather?", "", "??", "42", "\x00" * 5000])
 def test_says_that_it_cannot_answer_the_rest(question):
-    assert ask(question).startswith("I can't answer that from the records. Ask me, for instance:\n  What is the status?")
+    assert ask(question).startswith(
+        "I can't answer that from the records. Ask me, for instance:\n  What is the status?"
+    )
 
 
-@pytest.mark.parametrize("question", ["show me the spam messages", "read a message", "what is the text of the last SMS"])
+@pytest.mark.parametrize(
+    "question", ["show me the spam messages", "read a message", "what is the text of the last SMS"]
+)
 def test_shows_no_message(question):
     assert ask(question).startswith("I see figures only, never a message.")
 
@@ -175,9 +179,7 @@ def test_says_when_only_the_share_of_spam_moved():
 def test_tells_the_whole_state():
     status = replace(
         STATUS,
-        active_run=ActiveRun(
-            name="r-7", ordinal=7, trigger="drift", started_at=NOW, label_cutoff=1, training_hash="h"
-        ),
+        active_run=ActiveRun(name="r-7", ordinal=7, trigger="drift", started_at=NOW, label_cutoff=1, training_hash="h"),
         guard=GuardState(version="3", started_at=NOW, expected=None),
         conditions=(
             Condition(

@@ -6,14 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from autoretrain.adapters.records import load_record
 from autoretrain.adapters.spammodel import parse_spam_model
 from autoretrain.adapters.store import Store
 from autoretrain.app.training import TrainingRequest, run_training
 from autoretrain.app.training_rows import fetch_champion, frozen_holdout, select_rows
+from autoretrain.cli.training_report import render_summary
 from autoretrain.domain.deployment import Deployment, ModelArtefact
 from autoretrain.domain.errors import ArtefactRejected, BadData
 from autoretrain.domain.messages import Label, LabelKind, LabelledMessage, NewLabel, Prediction
 from autoretrain.domain.observation import RegistryVersion
+from autoretrain.domain.training import SUMMARY_MAX_BYTES, TrainingSummary
 from autoretrain.ml.artefact import digest_of
 from autoretrain.ml.drift.references import parse_references
 from autoretrain.ml.linear import LinearModel
@@ -23,6 +26,7 @@ from autoretrain.ml.text import canonical
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 BASE = tuple(generate_corpus(seed=3, messages=1500))
+SMALL_BASE = tuple(generate_corpus(seed=3, messages=800))
 MODEL = "default.sms-spam"
 
 
@@ -68,9 +72,6 @@ class FakeRegistry:
 
     def find_run(self, run_name):
         self.step("find_run")
-        from autoretrain.adapters.records import load_record
-        from autoretrain.domain.training import TrainingSummary
-
         for artefact, tags in self.registered:
             if tags["run_name"] == run_name:
                 return replace(load_record(TrainingSummary, json.loads(tags["summary"])), version=artefact.version)
@@ -100,13 +101,6 @@ class FakeRegistry:
         return next(artefact for artefact, _ in self.registered if artefact.version == version)
 
 
-@pytest.fixture
-def store(tmp_path):
-    with Store(f"sqlite:///{tmp_path / 'store.db'}", model=MODEL) as opened:
-        opened.migrate()
-        yield opened
-
-
 @pytest.fixture(scope="module")
 def spec():
     algorithms = [{"name": "NaiveBayes", "parameters": {"alpha": ["0.1"], "preprocessing": ["Plain"]}}]
@@ -122,6 +116,48 @@ def spec():
     return parse_spam_model(document, uid="uid-1", generation=1).spec
 
 
+@pytest.fixture
+def store(tmp_path):
+    with open_store(tmp_path) as opened:
+        yield opened
+
+
+@dataclass
+class Done:
+    """A run that ended, with what it left."""
+
+    store: Store
+    registry: FakeRegistry
+    summary: TrainingSummary
+    label_cutoff: int = 0
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, spec):
+    """The first model; tests only look."""
+    with open_store(tmp_path_factory.mktemp("first")) as store:
+        registry = FakeRegistry()
+        yield Done(store, registry, train(store, registry, spec))
+
+
+@pytest.fixture(scope="module")
+def retrained(tmp_path_factory, spec, first):
+    """A second model, after a wave of new spam with every fourth message labelled; tests only look."""
+    with open_store(tmp_path_factory.mktemp("retrained")) as store:
+        registry = FakeRegistry(registered=first.registry.registered[:1])
+        deploy_newest(store, registry)
+        wave = generate_wave(seed=9, messages=2400, spam_share=0.4)
+        cutoff = add_traffic(store, wave, version="1", start=NOW - timedelta(hours=2), labelled_every=4)
+        summary = train(store, registry, spec, run_name="run-b", label_cutoff=cutoff)
+        yield Done(store, registry, summary, cutoff)
+
+
+def open_store(directory):
+    store = Store(f"sqlite:///{directory / 'store.db'}", model=MODEL)
+    store.migrate()
+    return store
+
+
 def request(run_name="run-a", *, label_cutoff=0):
     return TrainingRequest(
         run_name=run_name,
@@ -134,12 +170,13 @@ def request(run_name="run-a", *, label_cutoff=0):
     )
 
 
-def train(store, registry, spec, **changes):
-    return run_training(request(**changes), store=store, registry=registry, base=BASE, spec=spec, now=NOW)
+def train(store, registry, spec, *, base=BASE, **changes):
+    return run_training(request(**changes), store=store, registry=registry, base=base, spec=spec, now=NOW)
 
 
 def deploy_newest(store, registry):
     artefact, _ = registry.registered[-1]
+    store.put_artefact(artefact)
     store.deploy(Deployment(version=artefact.version, digest=artefact.digest))
 
 
@@ -175,76 +212,77 @@ def add_traffic(store, rows, *, version, start, labelled_every):
     return max(store.add_labels(labels))
 
 
-def test_a_first_run_registers_what_it_measured_and_keeps_it_for_serving(store, spec):
-    registry = FakeRegistry()
-    summary = train(store, registry, spec)
-    kept = store.artefact(summary.digest)
+@pytest.mark.slow
+def test_a_first_run_registers_what_it_measured_and_keeps_it_for_serving(first):
+    summary, run = first.summary, first.registry.runs[0]
+    kept = first.store.artefact(summary.digest)
     assert (summary.version, summary.run_id, summary.champion_version) == ("1", "run-1", None)
     assert (summary.holdout, summary.recent, summary.expected) == (None, None, None)
     assert digest_of(kept.model) == summary.digest
     assert summary.holdout_metrics.f1 > 0.8
-    assert registry.runs[0].status == "FINISHED"
-    assert registry.runs[0].files == ["confusion_matrix.png", "precision_recall.png", "top_terms.png"]
+    assert run.status == "FINISHED"
+    assert run.files == ["confusion_matrix.png", "precision_recall.png", "top_terms.png"]
     card = json.loads(kept.card)
     assert (card["data_source"], card["generated_sample"]) == ("a generated sample", True)
     assert card["metrics"]["f1"] == summary.holdout_metrics.f1
 
 
-def test_nothing_of_the_frozen_holdout_trains_and_the_reference_is_made_of_it(store, spec):
-    registry = FakeRegistry()
-    train(store, registry, spec)
-    artefact, _ = registry.registered[0]
-    model = LinearModel.load(artefact.model)
-    base_set = parse_references(artefact.reference, threshold=model.threshold).sets[0]
-    assert all(in_holdout(text) for text in base_set.texts)
+@pytest.mark.slow
+def test_the_drift_reference_is_made_of_the_frozen_holdout(first):
+    artefact, _ = first.registry.registered[0]
+    references = parse_references(artefact.reference, threshold=LinearModel.load(artefact.model).threshold)
+    assert [item.name for item in references.sets] == ["base"]
+    assert all(in_holdout(text) for text in references.sets[0].texts)
+
+
+def test_nothing_of_the_frozen_holdout_trains(store, spec):
     rows = select_rows(BASE, store, spec=spec, champion=None, label_cutoff=0)
     assert not any(in_holdout(row.text) for row in rows.training)
+    assert len(rows.training) + sum(in_holdout(row.text) for row in BASE) == len(BASE)
 
 
-def test_the_same_rows_and_seed_give_the_same_digest(store, spec):
-    registry = FakeRegistry()
-    first = train(store, registry, spec, run_name="run-a")
-    second = train(store, registry, spec, run_name="run-b")
-    assert (first.digest, first.data_hash) == (second.digest, second.data_hash)
+@pytest.mark.slow
+def test_the_same_rows_and_seed_give_the_same_digest(store, spec, first):
+    again = train(store, FakeRegistry(), spec, run_name="run-again")
+    assert (again.digest, again.data_hash) == (first.summary.digest, first.summary.data_hash)
 
 
-def test_a_later_run_is_compared_with_the_champion_on_later_rows_than_either_learnt_from(store, spec):
-    registry = FakeRegistry()
-    train(store, registry, spec)
-    deploy_newest(store, registry)
-    start = NOW - timedelta(hours=2)
-    wave = generate_wave(seed=9, messages=2400, spam_share=0.4)
-    cutoff = add_traffic(store, wave, version="1", start=start, labelled_every=4)
-    summary = train(store, registry, spec, run_name="run-b", label_cutoff=cutoff)
-    assert (summary.champion_version, summary.champion_digest) == ("1", registry.registered[0][0].digest)
+@pytest.mark.slow
+def test_a_later_run_is_compared_with_the_champion_on_later_rows_than_either_learnt_from(retrained, spec):
+    summary = retrained.summary
+    assert (summary.champion_version, summary.champion_digest) == ("1", retrained.registry.registered[0][0].digest)
     assert summary.digest != summary.champion_digest
     assert summary.holdout.rows == summary.holdout.candidate.rows > 100
     assert summary.recent.rows >= spec.promotion.min_evaluation_rows
     assert summary.recent.f1_gain > 0
-    assert summary.expected.messages <= spec.monitoring.window_size
-    trained_until = datetime.fromisoformat(json.loads(registry.registered[1][0].card)["trained_until"])
-    assert start < trained_until < summary.recent_newest_at
+    assert 0 < summary.expected.messages <= spec.monitoring.window_size
+    trained_until = datetime.fromisoformat(json.loads(retrained.registry.registered[1][0].card)["trained_until"])
+    assert NOW - timedelta(hours=2) < trained_until < summary.recent_newest_at
 
 
-def test_the_window_that_was_judged_on_becomes_a_regime_without_what_was_learnt(store, spec):
-    registry = FakeRegistry()
-    train(store, registry, spec)
-    deploy_newest(store, registry)
-    wave = generate_wave(seed=9, messages=2400, spam_share=0.4)
-    cutoff = add_traffic(store, wave, version="1", start=NOW - timedelta(hours=2), labelled_every=4)
-    train(store, registry, spec, run_name="run-b", label_cutoff=cutoff)
-    artefact = registry.registered[1][0]
+@pytest.mark.slow
+def test_the_window_that_was_judged_on_becomes_a_regime_without_what_was_learnt(retrained, spec):
+    artefact = retrained.registry.registered[1][0]
     sets = parse_references(artefact.reference, threshold=LinearModel.load(artefact.model).threshold).sets
     assert [item.name for item in sets] == ["base", "run-b"]
-    rows = select_rows(BASE, store, spec=spec, champion=fetch_champion(store, registry), label_cutoff=cutoff)
+    champion = fetch_champion(retrained.store, retrained.registry)
+    rows = select_rows(BASE, retrained.store, spec=spec, champion=champion, label_cutoff=retrained.label_cutoff)
     fitted = {canonical(row.text) for row in rows.training}
     assert not fitted & {canonical(text) for text in sets[1].texts}
     assert {canonical(row.text) for row in rows.evaluation} & {canonical(text) for text in sets[1].texts}
 
 
-def test_with_too_few_labels_the_recent_rows_say_so_and_the_run_still_ends(store, spec):
-    registry = FakeRegistry()
-    train(store, registry, spec)
+@pytest.mark.slow
+def test_the_summary_of_a_full_comparison_fits_into_a_termination_message(retrained):
+    text = render_summary(retrained.summary)
+    assert len(text.encode()) < SUMMARY_MAX_BYTES
+    assert json.loads(text)["schema_version"] == 1
+    assert load_record(TrainingSummary, json.loads(text)) == retrained.summary
+
+
+@pytest.mark.slow
+def test_with_too_few_labels_the_run_still_ends_and_its_recent_rows_say_so(store, spec, first):
+    registry = FakeRegistry(registered=first.registry.registered[:1])
     deploy_newest(store, registry)
     few = generate_traffic(seed=4, messages=40, spam_share=0.2)
     cutoff = add_traffic(store, few, version="1", start=NOW - timedelta(hours=1), labelled_every=4)
@@ -253,26 +291,26 @@ def test_with_too_few_labels_the_recent_rows_say_so_and_the_run_still_ends(store
     assert summary.holdout is not None
 
 
-def test_labels_after_the_cutoff_change_nothing(store, spec):
-    registry = FakeRegistry()
-    train(store, registry, spec)
+@pytest.mark.slow
+def test_labels_after_the_cutoff_change_nothing(store, spec, first):
+    registry = FakeRegistry(registered=first.registry.registered[:1])
     deploy_newest(store, registry)
+    champion = fetch_champion(store, registry)
     wave = generate_wave(seed=9, messages=800, spam_share=0.4)
     cutoff = add_traffic(store, wave[:400], version="1", start=NOW - timedelta(hours=5), labelled_every=2)
-    before = select_rows(BASE, store, spec=spec, champion=fetch_champion(store, registry), label_cutoff=cutoff)
+    before = select_rows(BASE, store, spec=spec, champion=champion, label_cutoff=cutoff)
     add_traffic(store, wave[400:], version="1", start=NOW - timedelta(days=1), labelled_every=2)
-    after = select_rows(BASE, store, spec=spec, champion=fetch_champion(store, registry), label_cutoff=cutoff)
-    assert before == after
+    assert select_rows(BASE, store, spec=spec, champion=champion, label_cutoff=cutoff) == before
+    assert before.evaluation
 
 
-def test_a_champion_that_is_not_what_is_served_stops_the_run(store, spec):
-    registry = FakeRegistry()
-    train(store, registry, spec)
-    artefact, _ = registry.registered[0]
+@pytest.mark.slow
+def test_an_artefact_that_is_not_what_is_served_is_no_champion(store, first):
+    artefact, _ = first.registry.registered[0]
     store.put_artefact(replace(artefact, model=b"{}"))
     store.deploy(Deployment(version=artefact.version, digest=artefact.digest))
     with pytest.raises(ArtefactRejected, match="is not the sha256:"):
-        train(store, registry, spec, run_name="run-b")
+        fetch_champion(store, first.registry)
 
 
 def test_rows_of_one_class_in_the_holdout_are_bad_data():
@@ -293,14 +331,13 @@ def test_a_message_that_stands_in_the_holdout_as_both_ham_and_spam_measures_noth
     "dies_at", ["find_run", "start_run", "log_variant", "log", "before register", "after register", "fetch_artefact"]
 )
 def test_a_run_killed_at_any_step_and_started_again_ends_with_one_version(tmp_path, spec, dies_at):
-    with Store(f"sqlite:///{tmp_path / 'store.db'}", model=MODEL) as store:
-        store.migrate()
+    with open_store(tmp_path) as store:
         registry = FakeRegistry(dies_at=dies_at)
         with pytest.raises(Killed):
-            train(store, registry, spec)
+            train(store, registry, spec, base=SMALL_BASE)
         registry.dies_at = ""
-        summary = train(store, registry, spec)
-        again = train(store, registry, spec)
+        summary = train(store, registry, spec, base=SMALL_BASE)
+        again = train(store, registry, spec, base=SMALL_BASE)
         assert summary == again
         assert [artefact.version for artefact, _ in registry.registered] == ["1"]
         assert store.artefact_by_version("1").digest == summary.digest

@@ -79,6 +79,7 @@ PREDICTIONS = Table(
     UniqueConstraint("model", "prediction_id", name="uq_predictions_id"),
     Index("ix_predictions_version", "model", "model_version", "sequence"),
     Index("ix_predictions_at", "model", "at"),
+    Index("ix_predictions_version_at", "model", "model_version", "at"),
     Index(
         "ix_predictions_audit",
         "model",

@@ -97,8 +97,16 @@ def test_copies_of_one_campaign_count_three_times(report, traffic):
 
 def test_more_of_the_known_spam_is_a_prior_shift_and_no_drift(report, traffic):
     found = [report(traffic(spam_share=0.4).texts(250, seed=seed)) for seed in range(10)]
+    within = [[m.score for m in one.metrics if m.name.endswith(("_spam", "_ham", "_suspect"))] for one in found]
+    assert [one.score for one in found] == [max(scores) for scores in within]
     assert all(one.prior_shift and one.score <= THRESHOLD for one in found)
     assert all(of(one, SPAM_SHARE).score > THRESHOLD for one in found)
+
+
+def test_hardly_any_spam_left_is_a_prior_shift_even_where_the_whole_looks_as_ever(report, traffic):
+    found = [report(traffic(spam_share=0.01).texts(300, seed=seed)) for seed in range(6)]
+    assert any(max(of(one, name).score for name in METRICS) <= THRESHOLD for one in found)
+    assert all(one.prior_shift and one.score <= THRESHOLD for one in found)
 
 
 def test_a_new_campaign_in_more_spam_is_drift_and_no_prior_shift(report, traffic):
@@ -119,14 +127,16 @@ def test_a_weak_wave_is_found_late_rather_than_never(model, traffic, report):
     assert all(one.score >= one.accumulated for one in history)
 
 
-def test_history_of_another_version_or_before_a_recovery_does_not_count(report, traffic):
+def test_history_of_another_version_or_regime_or_before_a_recovery_does_not_count(report, traffic):
     drifted = [report(traffic(scam_share=1.0).texts(250, seed=seed)) for seed in range(3)]
     quiet = traffic().texts(250, seed=77)
     assert report(quiet, history=drifted).score <= THRESHOLD
     weak = traffic(scam_share=0.2).texts(250, seed=4)
-    other = [replace(one, model_version="v0") for one in drifted]
     at = drifted[0].started_at
-    assert report(weak, history=other, started_at=at, ended_at=at) == report(weak)
+    for elsewhere in ({"model_version": "v0"}, {"regime": "b"}):
+        other = [replace(one, **elsewhere) for one in drifted]
+        assert report(weak, history=other, started_at=at, ended_at=at) == report(weak)
+    assert report(weak, history=drifted, started_at=at, ended_at=at) != report(weak)
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,12 @@ def test_other_metrics_of_a_resampling_follow_those_of_the_same_windows(corpus, 
     assert 0.75 < drawn.std() / direct.std() < 1.33
 
 
+def test_the_tfidf_drift_is_nothing_on_average_without_drift_at_any_size(corpus):
+    view = ReferenceView(corpus)
+    for size in (5, 20, 60):
+        assert abs(view.undrifted(size, rng=np.random.default_rng(0))["tfidf_drift"].mean()) < 0.003
+
+
 @pytest.mark.parametrize("power", [1, 8], ids=["even scores", "most scores near 0"])
 def test_the_surprisal_is_one_on_average_whatever_the_scores(power):
     view = ReferenceView(Corpus.of(["word"] * 400, np.linspace(0, 1, 400) ** power, threshold=2.0))

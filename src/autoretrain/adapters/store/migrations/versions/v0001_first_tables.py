@@ -63,6 +63,7 @@ def _create_predictions() -> None:
     )
     op.create_index("ix_predictions_version", "predictions", ["model", "model_version", "sequence"])
     op.create_index("ix_predictions_at", "predictions", ["model", "at"])
+    op.create_index("ix_predictions_version_at", "predictions", ["model", "model_version", "at"])
     op.create_index(
         "ix_predictions_audit",
         "predictions",
