@@ -126,7 +126,7 @@ def test_a_version_whose_files_changed_is_refused(registry, tracking_uri):
     register(registry)
     for path in local_artefacts(tracking_uri).rglob("artifacts/artifacts/model.json"):
         path.write_bytes(path.read_bytes() + b" ")
-    with pytest.raises(ArtefactRejected, match="model.json of .* version 1 does not match its registered digest"):
+    with pytest.raises(ArtefactRejected, match=r"model.json of .* version 1 does not match its registered digest"):
         registry.fetch_artefact("1")
 
 
@@ -180,10 +180,9 @@ def test_variants_are_nested_runs_with_their_figures_and_pictures(registry):
 def test_an_address_that_does_not_answer_is_one_sentence_without_its_password(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     registry = MlflowRegistry("http://somebody:secret@127.0.0.1:9", name=NAME)
-    with pytest.raises(Waiting, match="MLflow at http://127.0.0.1:9 can't be used") as raised:
+    with pytest.raises(Waiting, match="does not answer") as raised:
         registry.versions()
-    assert "\n" not in str(raised.value)
-    assert "secret" not in str(raised.value)
+    assert str(raised.value) == "MLflow at http://127.0.0.1:9 can't be used: it does not answer"
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,14 @@ def test_a_removed_record_breaks_the_chain_there(store: Store, store_url: str, m
     assert store.verify_ledger() == 1
 
 
+def test_a_renumbered_record_leaves_a_gap_that_shows(store: Store, store_url: str, model: str) -> None:
+    for number in range(3):
+        store.append_decision({"number": number})
+    here = (LEDGER.c.model == model) & (LEDGER.c.sequence == 3)
+    ledger(store_url, sa.update(LEDGER).where(here).values(sequence=7))
+    assert store.verify_ledger() == 3
+
+
 def test_concurrent_writers_make_one_chain_and_one_history(store: Store, store_url: str, model: str) -> None:
     def write(writer: int) -> None:
         with Store(store_url, model=model) as own:

@@ -1,10 +1,16 @@
 """Tiny models and artefacts for the serving tests: a handful of words, so that each score can be followed by eye."""
 
 import json
+import random
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
 
 from autoretrain.domain.deployment import ModelArtefact
+from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.ml.artefact import LinearParts, TermBlock, digest_of, render_artefact
+from autoretrain.ml.drift.references import build_references
+from autoretrain.ml.linear import LinearModel
 
 SPAM = "win a free prize now"
 HAM = "see you at home later"
@@ -46,3 +52,32 @@ def make_artefact(
 
 
 EVERYTHING_SPAM = {"free": 4.0, "prize": 4.0, "win": 3.0, "home": 9.0, "later": 9.0, "see": 9.0}
+
+
+SMALL_TALK = ["".join(pair) for pair in product("bdfgklmnprst", ("ap", "en", "ill", "ot", "uff", "im", "ar"))]
+OFFERS = ["".join(pair) for pair in product("bcdfglmprst", ("ash", "one", "icket", "aw"))]
+
+
+def make_ordinary(count: int, *, seed: int) -> list[LabelledMessage]:
+    """Old messages of two small vocabularies: talk, and one in five a prize."""
+    rng = random.Random(seed)
+    rows = []
+    for _ in range(count):
+        if rng.random() < 0.2:
+            words = ["win", "a", "free", "prize", *rng.choices(OFFERS, k=12)]
+            rows.append(LabelledMessage(text=" ".join(words), label=Label.SPAM))
+        else:
+            words = ["home", "later", *rng.choices(SMALL_TALK, k=10)]
+            rows.append(LabelledMessage(text=" ".join(words), label=Label.HAM))
+    return rows
+
+
+def make_drift_artefact(*, rows: int) -> ModelArtefact:
+    """A model with real references made of ordinary messages."""
+    weights = {"win": 3.0, "free": 4.0, "prize": 4.0, "home": -3.0, "later": -3.0}
+    weights |= {word: 0.05 * number for number, word in enumerate(OFFERS)}
+    weights |= {word: -0.02 * number for number, word in enumerate(SMALL_TALK)}
+    plain = make_artefact("1", weights)
+    return replace(
+        plain, reference=build_references(LinearModel.load(plain.model), make_ordinary(rows, seed=1), seed=1)
+    )

@@ -1,7 +1,7 @@
 """What is wrong is said in one shape everywhere, with the field's path and without the client's text."""
 
-from collections.abc import AsyncIterator
 import json
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest

@@ -3,13 +3,11 @@
 import asyncio
 import json
 import os
-import random
 import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import product
 from pathlib import Path
 
 import httpx
@@ -23,7 +21,6 @@ from autoretrain.domain.drift import DriftReport, MetricDrift
 from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.domain.spec import AlgorithmSpec, TrainingSpec
 from autoretrain.ml.drift.references import build_references
-from autoretrain.ml.linear import LinearModel
 from autoretrain.ml.splits import in_holdout
 from autoretrain.ml.training import search
 from autoretrain.serving.app import create_app
@@ -33,38 +30,17 @@ from autoretrain.serving.lineup import ServedModel
 from autoretrain.serving.loading import ModelLoader
 from autoretrain.serving.metrics import ServingMetrics
 from tests.serving.conftest import open_client, serve_artefact
-from tests.serving.models import MODEL, make_artefact
+from tests.serving.models import MODEL, make_artefact, make_drift_artefact, make_ordinary
 
 NEW_MESSAGES = Path(__file__).parents[2] / "test_data" / "new_messages.json"
 JSON = {"content-type": "application/json"}
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-SMALL_TALK = ["".join(pair) for pair in product("bdfgklmnprst", ("ap", "en", "ill", "ot", "uff", "im", "ar"))]
-OFFERS = ["".join(pair) for pair in product("bcdfglmprst", ("ash", "one", "icket", "aw"))]
-
-
-def make_ordinary(count: int, *, seed: int) -> list[LabelledMessage]:
-    """Old messages of two small vocabularies: talk, and one in five a prize."""
-    rng = random.Random(seed)
-    rows = []
-    for _ in range(count):
-        if rng.random() < 0.2:
-            words = ["win", "a", "free", "prize", *rng.choices(OFFERS, k=12)]
-            rows.append(LabelledMessage(text=" ".join(words), label=Label.SPAM))
-        else:
-            words = ["home", "later", *rng.choices(SMALL_TALK, k=10)]
-            rows.append(LabelledMessage(text=" ".join(words), label=Label.HAM))
-    return rows
 
 
 @pytest.fixture(scope="module")
 def artefact() -> ModelArtefact:
-    """A model with real references; building them takes seconds, so all tests share it."""
-    weights = {"win": 3.0, "free": 4.0, "prize": 4.0, "home": -3.0, "later": -3.0}
-    weights |= {word: 0.05 * number for number, word in enumerate(OFFERS)}
-    weights |= {word: -0.02 * number for number, word in enumerate(SMALL_TALK)}
-    plain = make_artefact("1", weights)
-    reference = build_references(LinearModel.load(plain.model), make_ordinary(400, seed=1), seed=1)
-    return replace(plain, reference=reference)
+    """Building references takes seconds, so all tests share them."""
+    return make_drift_artefact(rows=400)
 
 
 @pytest.fixture
@@ -76,9 +52,7 @@ async def drift_client(settings: Settings, store: Store, artefact: ModelArtefact
 
 async def test_the_file_in_the_repository_triggers_as_the_documented_request_sends_it(drift_client: httpx.AsyncClient):
     content = NEW_MESSAGES.read_bytes()
-    answer = await drift_client.post(
-        "/drift/calculate", content=content, headers=JSON
-    )
+    answer = await drift_client.post("/drift/calculate", content=content, headers=JSON)
     body = answer.json()
     assert answer.status_code == 200, body
     assert (body["verdict"], body["drift_detected"], body["recommendation"]) == ("triggered", True, "RETRAIN")
@@ -92,7 +66,9 @@ async def test_the_file_in_the_repository_triggers_as_the_documented_request_sen
 
 @pytest.mark.slow
 async def test_the_file_triggers_on_a_model_of_real_messages_and_names_what_is_new(settings: Settings, store: Store):
-    data = Path(os.environ.get("AUTORETRAIN_DATA_DIR", NEW_MESSAGES.parents[2] / "shared" / "data")) / "SMSSpamCollection"
+    data = (
+        Path(os.environ.get("AUTORETRAIN_DATA_DIR", NEW_MESSAGES.parents[2] / "shared" / "data")) / "SMSSpamCollection"
+    )
     if not data.exists():
         pytest.skip(f"the UCI SMS Spam Collection is not at {data}")
     lines = (line.split("\t", 1) for line in data.read_text("utf-8").splitlines())
@@ -232,7 +208,10 @@ async def test_more_requests_than_may_wait_are_refused_at_once(champion: ServedM
 
 async def test_a_full_queue_is_429_with_a_time_to_come_back(settings: Settings, store: Store, monkeypatch):
     serve_artefact(store, make_artefact())
-    monkeypatch.setattr("autoretrain.serving.app.DriftWorker", lambda: DriftWorker(fake(SLEEPS), waiting_requests=0, timeout_seconds=1.0))
+    monkeypatch.setattr(
+        "autoretrain.serving.app.DriftWorker",
+        lambda: DriftWorker(fake(SLEEPS), waiting_requests=0, timeout_seconds=1.0),
+    )
     async with open_client(create_app(settings)) as client:
         answers = await asyncio.gather(*(client.post("/drift/calculate", json={"messages": ["a"]}) for _ in range(3)))
     statuses = sorted(answer.status_code for answer in answers)

@@ -106,7 +106,9 @@ async def test_the_shadow_scores_every_message_and_answers_none(settings: Settin
     ]
 
 
-async def test_a_second_version_that_cant_be_loaded_leaves_the_champion_alone_in_place(settings: Settings, store: Store):
+async def test_a_second_version_that_cant_be_loaded_leaves_the_champion_alone_in_place(
+    settings: Settings, store: Store
+):
     store.put_artefact(CHAMPION)
     store.deploy(experiment(ExperimentMode.SHADOW))
     async with open_client(create_app(settings)) as client:

@@ -17,7 +17,7 @@ from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
 from autoretrain.serving.app import create_app
 from tests.serving.conftest import serve_artefact
-from tests.serving.models import MODEL, make_artefact
+from tests.serving.models import MODEL, make_drift_artefact
 
 EXAMPLES = 20
 ROUTES = {
@@ -47,10 +47,12 @@ def run_server(settings: Settings) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    settings = Settings(state_dir=Path(tmp_path_factory.mktemp("openapi")), model=MODEL, mlflow_tracking_uri="sqlite://")
+    settings = Settings(
+        state_dir=Path(tmp_path_factory.mktemp("openapi")), model=MODEL, mlflow_tracking_uri="sqlite://"
+    )
     with Store(settings.resolved_store_url(), model=MODEL) as store:
         store.migrate()
-        serve_artefact(store, make_artefact())
+        serve_artefact(store, make_drift_artefact(rows=120))
     with run_server(settings) as address:
         yield address
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
+from autoretrain.domain.deployment import Deployment
 from autoretrain.domain.errors import StoreUnavailable
 from autoretrain.domain.messages import Label, Prediction
 from autoretrain.serving.dataplane import Answer
 from autoretrain.serving.loading import ModelLoader
 from autoretrain.serving.metrics import ServingMetrics
 from autoretrain.serving.recorder import Recorder
-from autoretrain.domain.deployment import Deployment
 from tests.serving.models import MODEL, make_artefact
 
 METRICS = ServingMetrics(MODEL)
@@ -45,9 +45,7 @@ class Sink:
 class Recording:
     def __init__(self, *, queue_messages: int = 100) -> None:
         self.sink, self.metrics = Sink(), ServingMetrics(MODEL)
-        self.recorder = Recorder(
-            self.sink, self.metrics, audit_rate=0.0, audit_seed=0, queue_messages=queue_messages
-        )
+        self.recorder = Recorder(self.sink, self.metrics, audit_rate=0.0, audit_seed=0, queue_messages=queue_messages)
 
     def record(self, *texts: str) -> None:
         for text in texts:

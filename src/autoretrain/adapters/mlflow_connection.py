@@ -11,6 +11,7 @@ Importing MLflow takes two seconds and reads the environment, so it is imported 
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,7 @@ from autoretrain.domain.errors import Waiting
 
 ARTEFACT_DIRECTORY: Final = "mlartifacts"
 RETRY_SECONDS: Final = 15.0
+_CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
 _PROXIED: Final = "mlflow-artifacts:/"
 ENVIRONMENT: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -143,5 +145,8 @@ def _named_errors(tracking_uri: str) -> Iterator[None]:
         yield
     except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-        message = f"MLflow at {readable_address(tracking_uri)} can't be used: {reason[:300]}"
+        if isinstance(error, requests.RequestException) or isinstance(error.__context__, requests.RequestException):
+            reason = "it does not answer"
+        reason = _CREDENTIALS.sub("//", reason)[:300]
+        message = f"MLflow at {readable_address(tracking_uri)} can't be used: {reason}"
         raise Waiting(message, delay_seconds=RETRY_SECONDS) from error

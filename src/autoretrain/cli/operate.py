@@ -27,6 +27,9 @@ def add_commands(commands: Any) -> None:
     test.add_argument("arguments", nargs=argparse.REMAINDER, help="handed on to pytest")
     test.set_defaults(run=run_tests)
 
+    migrate = commands.add_parser("migrate", help="bring the store's tables up to date")
+    migrate.set_defaults(run=migrate_store)
+
     reset = commands.add_parser("reset", help="empty this machine's state after asking")
     reset.add_argument("--yes", action="store_true", help="do not ask")
     reset.set_defaults(run=reset_state)
@@ -63,6 +66,17 @@ def run_tests(arguments: argparse.Namespace) -> int:
     if not Path("tests").is_dir():
         raise AutoRetrainError("the tests are in the repository; run this in its root")
     return subprocess.call([sys.executable, "-m", "pytest", *arguments.arguments])
+
+
+def migrate_store(_arguments: argparse.Namespace) -> int:
+    from autoretrain.adapters.store import Store
+
+    settings = Settings()
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    with Store(settings.resolved_store_url(), model=settings.model) as store:
+        store.migrate()
+    sys.stdout.write("The store's tables are up to date.\n")
+    return 0
 
 
 def reset_state(arguments: argparse.Namespace) -> int:

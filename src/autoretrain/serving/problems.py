@@ -70,7 +70,7 @@ def describe_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
         where = error["loc"][1:] if error["loc"][:1] in {("body",), ("query",), ("path",)} else error["loc"]
         # Where a body is no JSON, the location is a byte offset, which is no field.
         path = "" if error["type"] == "json_invalid" else _field_path(where)
-        described.append({"path": path, "message": error["msg"]})
+        described.append({"path": path, "message": error["msg"].removeprefix("Value error, ")})
     return described
 
 

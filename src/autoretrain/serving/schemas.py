@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from autoretrain.domain.messages import Label
 from autoretrain.serving.limits import (
@@ -84,9 +85,14 @@ class BatchResponse(BaseModel):
 class Feedback(Body):
     """What a user says of one message; exactly one of `prediction_id` and `message` names it."""
 
-    prediction_id: PredictionId | None = None
-    message: Message | None = None
+    # Without `null` in the OpenAPI text: a field is there or it is not.
+    prediction_id: PredictionId | SkipJsonSchema[None] = None
+    message: Message | SkipJsonSchema[None] = None
     label: Label
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"oneOf": [{"required": ["prediction_id"]}, {"required": ["message"]}]}
+    )
 
     @model_validator(mode="after")
     def names_one_message(self) -> "Feedback":

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
@@ -119,7 +120,7 @@ def test_a_failing_trainer_is_tried_ever_more_rarely():
         if world.make_pass().decision is Decision.RETRAIN:
             starts.append(step)
         world.fail_jobs(retriable=True)
-    gaps = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
     assert gaps == sorted(gaps)
     assert gaps[-1] > 6 * gaps[0]
 
@@ -260,9 +261,9 @@ class Interleavings(RuleBasedStateMachine):
         world = self.world
         world.blind, world.guard_is_good, world.drift_score = set(), True, 0.02
         world.broken_versions = set()
-        world.labels += 1  # Input that was refused is tried again once it has changed.
         world.model = but(world.model, spec__suspend=False)
         for _ in range(40):
+            world.labels += 1  # Input that was refused is tried again once it has changed.
             world.finish_jobs(good=True)
             world.serve()
             world.make_pass()

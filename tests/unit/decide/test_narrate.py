@@ -92,8 +92,10 @@ def test_a_plan_is_told_in_plain_words():
     assert told.splitlines() == [
         "2026-03-02 12:00:00 UTC: RETRAIN (DriftThresholdExceeded). drift.",
         "Found: drift 0.23 > 0.15, as measured.",
-        "Done: training run sms-spam-train-2 is submitted, on labels up to 500; training run old is ended; "
-        "version 4 (digest-4) is deployed; the registry's aliases follow, champion 4.",
+        (
+            "Done: training run sms-spam-train-2 is submitted, on labels up to 500; training run old is ended; "
+            "version 4 (digest-4) is deployed; the registry's aliases follow, champion 4."
+        ),
         "Not known: accuracy (as measured).",
         "Next check by 2026-03-02 12:01:00 UTC.",
     ]

@@ -109,7 +109,8 @@ def test_a_spec_that_was_tried_already_waits_like_everything_else():
 def test_what_to_label_is_said_in_numbers():
     hold = holds(but(drifted(), supply__new_labels=90, supply__new_spam_labels=3), DRIFT)[0]
     assert hold.message == (
-        "90 of 100 new labels and 3 of 15 of spam since the last run; label 12 recent messages, at least 12 of them spam"
+        "90 of 100 new labels and 3 of 15 of spam since the last run; "
+        "label 12 recent messages, at least 12 of them spam"
     )
 
 

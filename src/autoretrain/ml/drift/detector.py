@@ -100,27 +100,50 @@ def _compare(
         for view, chosen in views.items()
     }
     share = _share_metric(window, reference)
-    within = [metric for view, metrics in by_view.items() if view != "whole" for metric in metrics] + list(labels)
-    accumulated = accumulated_score(within, history=[past for past in history if past.regime == reference.name])
-    within_score = max([metric.score for metric in within] + [accumulated])
-    prior_shift = _class_mix_moved(by_view["whole"], share, within_score=within_score)
+    score, accumulated, prior_shift = _verdict(
+        classes=[*by_view["spam"], *by_view["ham"], *labels],
+        suspects=by_view["suspect"],
+        whole=by_view["whole"],
+        moved=_highest(share),
+        history=[past for past in history if past.regime == reference.name],
+    )
     return _Comparison(
         reference=reference,
-        metrics=(*by_view["whole"], *share, *within),
+        metrics=(*by_view["whole"], *share, *by_view["spam"], *by_view["ham"], *by_view["suspect"], *labels),
         accumulated=accumulated,
         prior_shift=prior_shift,
-        score=within_score if prior_shift else max([within_score, *(metric.score for metric in by_view["whole"])]),
+        score=score,
     )
 
 
-def _class_mix_moved(whole: Sequence[MetricDrift], share: Sequence[MetricDrift], *, within_score: float) -> bool:
-    """More or less spam of the known kind: the whole differs and the classes do not. Advice, not drift.
+def _verdict(
+    *,
+    classes: Sequence[MetricDrift],
+    suspects: Sequence[MetricDrift],
+    whole: Sequence[MetricDrift],
+    moved: float,
+    history: Sequence[DriftReport],
+) -> tuple[float, float, bool]:
+    """The score, the accumulated part of it, and whether this is a prior shift: advice, not drift.
 
-    The spam share alone says so beyond its threshold; half-way up it explains an alarm of the whole.
+    More or less spam of the known kind changes the mix of the whole and of the suspects, and nothing within a predicted
+    class. So where the spam share moved beyond its threshold (`moved` is its score), the classes alone decide. Where it
+    moved half-way, that explains an alarm of the whole, though not one of the suspects: a campaign that the model
+    misses lowers the share too.
     """
-    moved = max((metric.score for metric in share), default=0.0)
-    whole_alarms = any(metric.score > THRESHOLD for metric in whole)
-    return within_score <= THRESHOLD and (moved > THRESHOLD or (whole_alarms and moved > THRESHOLD / 2))
+    accumulated = accumulated_score(classes, history=history)
+    score = max(_highest(classes), accumulated)
+    if moved > THRESHOLD and score <= THRESHOLD:
+        return score, accumulated, True
+    accumulated = accumulated_score([*classes, *suspects], history=history)
+    score = max(score, _highest(suspects), accumulated)
+    if moved > THRESHOLD / 2 and score <= THRESHOLD < _highest(whole):
+        return score, accumulated, True
+    return max(score, _highest(whole)), accumulated, False
+
+
+def _highest(metrics: Sequence[MetricDrift]) -> float:
+    return max((metric.score for metric in metrics), default=0.0)
 
 
 def _view_metrics(

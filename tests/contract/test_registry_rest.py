@@ -1,0 +1,137 @@
+"""The registry as serving reads it: the same artefact as the full registry gives, and a clear word where there is none."""
+
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+
+from autoretrain.adapters.mlflow_server import server_command
+from autoretrain.adapters.registry_mlflow import MlflowRegistry
+from autoretrain.adapters.registry_rest import RegistryUnavailable, RestRegistry
+from tests.serving.models import MODEL, make_artefact
+
+ARTEFACT = make_artefact()
+VERSION = {"model_version": {"source": "mlflow-artifacts:/1/models/m-7/artifacts", "run_id": "r-1"}}
+FILES = "/api/2.0/mlflow-artifacts/artifacts/1/models/m-7/artifacts/artifacts"
+GET = f"/api/2.0/mlflow/model-versions/get?name={MODEL}&version=1"
+ANSWERS = {
+    GET: json.dumps(VERSION).encode(),
+    f"{FILES}/model.json": ARTEFACT.model,
+    f"{FILES}/reference.json": ARTEFACT.reference,
+    f"{FILES}/card.json": ARTEFACT.card.encode(),
+}
+
+
+@contextmanager
+def answering(answers: dict[str, bytes], *, missing: int = 404) -> Iterator[str]:
+    """A server that knows `answers` by path and says `missing` to everything else."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = answers.get(self.path)
+            self.send_response(missing if body is None else 200)
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join(5)
+
+
+def test_the_files_of_a_version_are_fetched_through_the_server():
+    with answering(ANSWERS) as address:
+        found = RestRegistry(address, name=MODEL).artefact("1", ARTEFACT.digest)
+    assert found is not None
+    assert (found.model, found.reference, found.card) == (ARTEFACT.model, ARTEFACT.reference, ARTEFACT.card)
+    assert (found.version, found.digest, found.run_id) == ("1", ARTEFACT.digest, "r-1")
+
+
+def test_a_version_that_is_not_registered_is_none():
+    with answering(ANSWERS) as address:
+        assert RestRegistry(address, name=MODEL).artefact("2", ARTEFACT.digest) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "missing", "says"),
+    [
+        ({GET: b"<html>"}, 404, "can't be understood"),
+        ({GET: b"{}"}, 404, "can't be understood"),
+        ({GET: b"[]"}, 404, "can't be understood"),
+        ({GET: b'{"model_version": {"source": "file:///etc/passwd"}}'}, 404, "does not hand out"),
+        ({f"{FILES}/card.json": b"\xff"}, 404, "can't be understood"),
+        ({f"{FILES}/model.json": None}, 500, "answers 500"),
+        ({f"{FILES}/model.json": None}, 403, "answers 403"),
+    ],
+)
+def test_an_answer_that_is_no_version_is_said_and_not_taken(changed: dict, missing: int, says: str):
+    answers = {path: body for path, body in (ANSWERS | changed).items() if body is not None}
+    with answering(answers, missing=missing) as address, pytest.raises(RegistryUnavailable, match=says):
+        RestRegistry(address, name=MODEL).artefact("1", ARTEFACT.digest)
+
+
+def test_a_file_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("autoretrain.adapters.registry_rest.MAX_FILE_BYTES", 10)
+    with answering(ANSWERS) as address, pytest.raises(RegistryUnavailable, match="more than 10 bytes"):
+        RestRegistry(address, name=MODEL).artefact("1", ARTEFACT.digest)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_nobody_listening_is_said():
+    with pytest.raises(RegistryUnavailable, match="can't be reached"):
+        RestRegistry(f"http://127.0.0.1:{free_port()}", name=MODEL).artefact("1", ARTEFACT.digest)
+
+
+@pytest.mark.slow
+def test_a_real_server_gives_what_was_registered(tmp_path: Path):
+    port = free_port()
+    command = server_command(f"sqlite:///{tmp_path / 'mlflow.db'}", host="127.0.0.1", port=port)
+    address = f"http://127.0.0.1:{port}"
+    with (tmp_path / "mlflow.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
+    try:
+        wait_for(f"{address}/health", seconds=90)
+        registered = MlflowRegistry(address, name=MODEL).register_artefact(
+            model=ARTEFACT.model, reference=ARTEFACT.reference, card=ARTEFACT.card, run_name="r"
+        )
+        found = RestRegistry(address, name=MODEL).artefact(registered.version, registered.digest)
+        missing = RestRegistry(address, name=MODEL).artefact("99", registered.digest)
+    finally:
+        process.terminate()
+        process.wait(20)
+    assert found is not None
+    assert (found.model, found.reference, found.card) == (ARTEFACT.model, ARTEFACT.reference, ARTEFACT.card)
+    assert (found.version, found.digest, found.run_id) == (registered.version, ARTEFACT.digest, registered.run_id)
+    assert missing is None
+
+
+def wait_for(url: str, *, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(url, timeout=2).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(f"{url} did not answer within {seconds:.0f} s")
