@@ -2,7 +2,7 @@
 
 from autoretrain.adapters.settings import Settings
 from autoretrain.serving.app import create_app
-from autoretrain.serving.logs import configure_logging
+from autoretrain.adapters.logs import configure_logging
 
 settings = Settings()
 configure_logging(settings.log_level)

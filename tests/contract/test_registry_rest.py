@@ -1,21 +1,18 @@
-"""The registry as serving reads it: the same artefact as the full registry gives, and a clear word where there is none."""
+"""The registry as serving reads it: what the full registry wrote, and a clear word where there is nothing."""
 
 import json
 import socket
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx
 import pytest
 
-from autoretrain.adapters.mlflow_server import server_command
 from autoretrain.adapters.registry_mlflow import MlflowRegistry
 from autoretrain.adapters.registry_rest import RegistryUnavailable, RestRegistry
+from tests.contract.test_registry_servers import serving
 from tests.serving.models import MODEL, make_artefact
 
 ARTEFACT = make_artefact()
@@ -104,34 +101,16 @@ def test_nobody_listening_is_said():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # MLflow's own
 def test_a_real_server_gives_what_was_registered(tmp_path: Path):
-    port = free_port()
-    command = server_command(f"sqlite:///{tmp_path / 'mlflow.db'}", host="127.0.0.1", port=port)
-    address = f"http://127.0.0.1:{port}"
-    with (tmp_path / "mlflow.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
-    try:
-        wait_for(f"{address}/health", seconds=90)
+    with serving(tmp_path) as address:
         registered = MlflowRegistry(address, name=MODEL).register_artefact(
             model=ARTEFACT.model, reference=ARTEFACT.reference, card=ARTEFACT.card, run_name="r"
         )
-        found = RestRegistry(address, name=MODEL).artefact(registered.version, registered.digest)
-        missing = RestRegistry(address, name=MODEL).artefact("99", registered.digest)
-    finally:
-        process.terminate()
-        process.wait(20)
+        registry = RestRegistry(address, name=MODEL, timeout_seconds=20)
+        found = registry.artefact(registered.version, registered.digest)
+        missing = registry.artefact("99", registered.digest)
     assert found is not None
     assert (found.model, found.reference, found.card) == (ARTEFACT.model, ARTEFACT.reference, ARTEFACT.card)
     assert (found.version, found.digest, found.run_id) == (registered.version, ARTEFACT.digest, registered.run_id)
     assert missing is None
-
-
-def wait_for(url: str, *, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(url, timeout=2).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError(f"{url} did not answer within {seconds:.0f} s")

@@ -4,7 +4,6 @@ The text is `crd.yaml` beside this file, byte-equal to `manifests/crd.yaml`. Str
 rules by a CEL library; only the order of the steps and the wording of the answers are ours, and follow Kubernetes'.
 """
 
-import copy
 import difflib
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -40,7 +39,7 @@ def apply_defaults(value: Any, schema: Schema) -> Any:
     filled = {name: child for name, child in value.items() if child is not None or not _declares(schema, name)}
     for name, child in schema.get("properties", {}).items():
         if name not in filled and "default" in child:
-            filled[name] = copy.deepcopy(child["default"])
+            filled[name] = child["default"]
     return {name: apply_defaults(child, _child_schema(schema, name)) for name, child in filled.items()}
 
 

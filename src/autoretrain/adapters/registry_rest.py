@@ -34,6 +34,7 @@ class RestRegistry:
                 entry = answer.raise_for_status().json()["model_version"]
                 location = _proxied_path(entry["source"])
                 files = {name: _fetch(http, f"{location}/{name}.json") for name in ("model", "reference", "card")}
+                card = files["card"].decode()
         except httpx.HTTPStatusError as error:
             raise RegistryUnavailable(f"the registry answers {error.response.status_code}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -46,7 +47,7 @@ class RestRegistry:
             run_id=entry.get("run_id", ""),
             model=files["model"],
             reference=files["reference"],
-            card=files["card"].decode(),
+            card=card,
         )
 
 

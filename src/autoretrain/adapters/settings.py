@@ -1,8 +1,9 @@
 """Which settings this machine gives: environment variables `AUTORETRAIN_*`, parsed once, all errors at once."""
 
 from pathlib import Path
+from typing import Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,7 +35,17 @@ class Settings(BaseSettings):
     drift_min_samples: int = Field(
         200, ge=1, description="Messages below which /drift/calculate says inconclusive."
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     def resolved_store_url(self) -> str:
         return self.store_url or f"sqlite:///{(self.state_dir / 'store.db').as_posix()}"
+
+
+def settings_problems(error: ValidationError) -> str:
+    """Return what is wrong with the environment, a line a variable."""
+    lines = []
+    for problem in error.errors():
+        name = str(problem["loc"][0]) if problem["loc"] else error.title
+        variable = name if name.isupper() else f"AUTORETRAIN_{name.upper()}"
+        lines.append(f"{variable}={problem['input']}: {problem['msg']}")
+    return "\n".join(lines)

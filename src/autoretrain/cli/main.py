@@ -3,13 +3,15 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from pydantic import ValidationError
+
+from autoretrain.adapters.logs import configure_logging
+from autoretrain.adapters.settings import Settings, settings_problems
 from autoretrain.cli import ask, data, inspect, labels, operate, services, verbs
 from autoretrain.domain.errors import AutoRetrainError, InvalidSpec
 from autoretrain.domain.training import ExitCode
-
-Command = Callable[[argparse.Namespace], int]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -27,7 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Children and settings read the document's path from the environment.
         os.environ["AUTORETRAIN_SPEC"] = str(arguments.file)
     try:
+        configure_logging(Settings().log_level)
         return int(arguments.run(arguments))
+    except ValidationError as error:
+        sys.stderr.write(f"{settings_problems(error)}\n")
+        return ExitCode.BAD_INPUT
     except InvalidSpec as error:
         sys.stderr.write(f"The document can't be used:\n{error}\n")
         return ExitCode.BAD_INPUT

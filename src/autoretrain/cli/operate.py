@@ -37,10 +37,8 @@ def add_commands(commands: Any) -> None:
 
 def run_loop(arguments: argparse.Namespace) -> int:
     from autoretrain.app.runner import LocalController
-    from autoretrain.cli.logs import configure_logging
 
     settings = settings_with_data(arguments.data)
-    configure_logging(settings.log_level)
     state = StateDirectory(settings.state_dir)
     return LocalController(settings, state, with_dashboard=not arguments.no_dashboard).run()
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from autoretrain.adapters.settings import Settings
-from autoretrain.cli.logs import configure_logging
 
 
 def add_commands(commands: Any) -> None:
@@ -73,7 +72,6 @@ def run_monitor(arguments: argparse.Namespace) -> int:
     from autoretrain.cli import check
 
     settings = Settings()
-    configure_logging(settings.log_level)
     world = LocalWorld.open(settings, expect_serving=False)
     monitor = Monitor(world)
     if arguments.check_now:

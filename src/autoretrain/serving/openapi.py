@@ -1,4 +1,4 @@
-"""What does the OpenAPI text say beyond what FastAPI finds by itself? The shape of errors, and nothing that never comes."""
+"""What does the OpenAPI text say beyond what FastAPI finds by itself? How errors look, and none that never comes."""
 
 from typing import Any
 

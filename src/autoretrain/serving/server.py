@@ -4,9 +4,9 @@ from typing import Final
 
 import uvicorn
 
+from autoretrain.adapters.logs import configure_logging
 from autoretrain.adapters.settings import Settings
 from autoretrain.serving.app import create_app
-from autoretrain.serving.logs import configure_logging
 
 DRAIN_SECONDS: Final = 10
 KEEP_ALIVE_SECONDS: Final = 30

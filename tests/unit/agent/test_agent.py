@@ -172,6 +172,12 @@ def test_tells_drift_by_metric_highest_first():
     ]
 
 
+def test_tells_the_newest_of_several_rollbacks():
+    older = decided(Decision.ROLLBACK, Reason.ROLLBACK_REQUESTED, "asked for", hours_ago=9)
+    assert "SpamShareTooHigh" in ask("rollback?", decisions=(older, *DECISIONS))
+    assert "RollbackRequested" not in ask("rollback?", decisions=(older, *DECISIONS))
+
+
 def test_says_when_only_the_share_of_spam_moved():
     assert "Only the share of spam moved" in ask("drift?", reports=(replace(REPORT, prior_shift=True),))
 

@@ -42,9 +42,14 @@ def test_labels_that_nothing_speaks_against_all_train_in_the_order_of_arrival():
 
 def test_the_latest_label_of_a_source_replaces_its_earlier_ones_for_the_same_message():
     labels = [label(1, text="Call me, please"), label(2, text="call  me, PLEASE", of=SPAM), label(3)]
-    found = trusted(labels)
+    found = trusted(labels[::-1])
     assert found.rows == (labels[1], labels[2])
     assert found.excluded == {**NONE, Exclusion.SUPERSEDED: 1}
+
+
+def test_two_sources_that_agree_on_a_message_both_count():
+    labels = [label(1, text="call me"), label(2, text="call me", source="bob")]
+    assert trusted(labels) == TrustedLabels(rows=tuple(labels), excluded=NONE, clusters=1)
 
 
 def test_a_campaign_that_reporters_contradict_each_other_on_does_not_train_at_all():

@@ -229,6 +229,15 @@ def test_the_status_half_of_a_document_is_not_read():
     assert parse_spam_model({**VALID, "status": {"nonsense": 1}}, uid="u", generation=1) == parse()
 
 
+def test_filling_in_defaults_gives_no_hold_on_the_definition():
+    filled = crd.apply_defaults(VALID, crd.resource_schema())
+    filled["spec"]["data"]["labelMap"]["junk"] = "spam"
+    filled["spec"]["alerts"]["events"].clear()
+    assert parse() == parse_spam_model(VALID, uid="u", generation=1)
+    assert "junk" not in parse().spec.data.label_map
+    assert parse().spec.alerts.on
+
+
 def test_parsing_leaves_the_document_as_it_was():
     document = copy.deepcopy(VALID)
     parse_spam_model(document, uid="u", generation=1)

@@ -1,4 +1,4 @@
-"""How does serving log? One JSON object a line on standard error, uvicorn's own lines too; never a message's text."""
+"""How does a process of ours log? One JSON object a line on standard error; never a message's text."""
 
 import logging
 import sys
@@ -33,7 +33,9 @@ def configure_logging(level: str) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level)
+    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))  # what libraries say
+    for name in ("autoretrain", "uvicorn"):
+        logging.getLogger(name).setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
