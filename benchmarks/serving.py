@@ -1,9 +1,9 @@
 """How fast is serving, beside what a user would write instead? One run, all servers at once, ratios of the same round.
 
-Trains one model of the chosen profile, serves it by `uvicorn src.serve:app`, and compares with an empty FastAPI echo and
-with FastAPI over a scikit-learn pipeline. Bounds: p50 at one connection at most 1.3 x the echo's; throughput at least
-5 x the pipeline's; start to the first right answer 2 s; 100 MiB; cold load of the champion 1 s; p99 of /predict moves by
-at most 10 % while /drift/calculate works.
+Trains one model of the chosen profile, serves it by `uvicorn src.serve:app`, and compares with an empty FastAPI echo
+and with FastAPI over a scikit-learn pipeline. Bounds: p50 at one connection at most 1.3 x the echo's; throughput at
+least 5 x the pipeline's; start to the first right answer 2 s; 100 MiB; cold load of the champion 1 s; p99 of /predict
+moves by at most 10 % while /drift/calculate works.
 """
 
 import argparse
@@ -153,8 +153,8 @@ def build_requests(rows: list[LabelledMessage]) -> list[bytes]:
     requests = []
     for row in rows:
         body = json.dumps({"message": row.text}).encode()
-        head = f"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        requests.append(head.encode() + body)
+        head = "POST /predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        requests.append(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
     return requests
 
 
@@ -173,9 +173,7 @@ def compare(servers: list[Server], requests: list[bytes], options: argparse.Name
         for _ in range(options.rounds):
             for server in servers:
                 loads[server.name].append(load(server, requests, connections=connections, seconds=options.seconds))
-        print(
-            f"\n{connections} connection(s), {options.rounds} rounds of {options.seconds} s; ratios are medians of rounds"
-        )
+        print(f"\n{connections} connection(s), {options.rounds} rounds of {options.seconds} s; ratios: medians")
         print(f"{'server':<14}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'rps':>9}{'CPU us':>9}", end="")
         print(f"{'p50/echo':>10}{'rps/echo':>10}{'rps/pipe':>10}")
         for name, rounds in loads.items():

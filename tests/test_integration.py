@@ -63,7 +63,7 @@ def test_a_wave_of_new_spam_leads_to_a_new_model_without_a_failed_request(stack)
     assert answer.status_code == 200
     assert answer.json()["prediction"] == "ham"
     # 4: drift comes in.
-    traffic = Traffic(address=stack.address, api_key=API_KEY, messages_per_second=60, delay_seconds=3, reported_every=2)
+    traffic = Traffic(address=stack.address, api_key=API_KEY, messages_per_second=60, delay_seconds=3, reported_every=1)
     traffic.play(generate_traffic(seed=6, messages=600))
     traffic.start()
     try:

@@ -1,6 +1,5 @@
 """The keys file: several keys a source, re-read when it changes, and never a key in a message."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ def write(path: Path, text: str) -> None:
     """Replace the file as a mounted Secret is replaced: by another one in its place."""
     other = path.with_suffix(".new")
     other.write_text(text)
-    os.replace(other, path)
+    other.replace(path)
 
 
 def test_a_source_may_have_several_keys(tmp_path: Path):

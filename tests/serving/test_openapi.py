@@ -19,7 +19,7 @@ from autoretrain.serving.app import create_app
 from tests.serving.conftest import serve_artefact
 from tests.serving.models import MODEL, make_drift_artefact
 
-EXAMPLES = 20
+EXAMPLES = 10
 ROUTES = {
     *("/predict", "/predict/batch", "/feedback", "/feedback/batch", "/labels/next", "/labels", "/drift/calculate"),
     *("/models/current", "/metrics/performance", "/metrics", "/health", "/livez", "/readyz"),

@@ -23,12 +23,7 @@ from tests.serving.models import HAM, MODEL, SPAM, make_artefact
 ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "scipy", "sklearn", "pandas", "mlflow", "matplotlib", "nltk", "alembic", "httpx", "streamlit")
 UVICORN = [sys.executable, "-m", "uvicorn", "src.serve:app", "--port", "{port}"]
-RUN_SERVING = [
-    sys.executable,
-    "-c",
-    "from autoretrain.adapters.settings import Settings; from autoretrain.serving.server import run_serving; "
-    "run_serving(Settings())",
-]
+RUN_SERVING = [sys.executable, "-m", "autoretrain.serving"]
 
 
 class Running:
@@ -72,7 +67,9 @@ def running(settings: Settings, command: list[str], tmp_path: Path) -> Iterator[
         process.wait(10)
 
 
-@pytest.mark.parametrize("command", [UVICORN, RUN_SERVING], ids=["uvicorn src.serve:app", "run_serving"])
+@pytest.mark.parametrize(
+    "command", [UVICORN, RUN_SERVING], ids=["uvicorn src.serve:app", "python -m autoretrain.serving"]
+)
 def test_sigterm_ends_it_cleanly_after_everything_answered_was_kept(
     settings: Settings, store: Store, tmp_path: Path, command: list[str]
 ):

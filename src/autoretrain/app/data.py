@@ -7,6 +7,7 @@ is never passed off as anything else, and never stands in for somebody's own dat
 
 import hashlib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -40,10 +41,10 @@ class PreparedData:
     generated_sample: bool = False
 
 
-def prepare_data(settings: Settings) -> PreparedData:
+def prepare_data(settings: Settings, *, fetch_uci: Callable[[Path], Path] = download.fetch_uci) -> PreparedData:
     """Read the base data, fetching or generating it first where it is not there yet.
 
-    Says on stderr when it is the sample. Raises BadData where a file is missing or wrong, InvalidSpec where the
+    `fetch_uci` puts the UCI collection into a directory and returns its path, or raises DownloadFailed. Says on stderr when it is the sample. Raises BadData where a file is missing or wrong, InvalidSpec where the
     document is, Waiting where somebody's own address can't be reached.
     """
     document = spammodel.load_document(settings.spec)
@@ -56,15 +57,15 @@ def prepare_data(settings: Settings) -> PreparedData:
         _require_checksum(path, data)
         return _read(path, data, written_as=data.format)
     if data.url in download.ADDRESSES:
-        return _uci_or_sample()
+        return _uci_or_sample(fetch_uci)
     if data.url is not None:
         return _read(fetch_file(data.url, DATA_DIRECTORY, sha256=data.sha256), data, written_as=data.format)
     raise BadData("spec.data", "names neither http nor file, and this machine reads nothing else")
 
 
-def _uci_or_sample() -> PreparedData:
+def _uci_or_sample(fetch_uci: Callable[[Path], Path]) -> PreparedData:
     try:
-        path = download.fetch_uci(DATA_DIRECTORY)
+        path = fetch_uci(DATA_DIRECTORY)
     except download.DownloadFailed as error:
         path = DATA_DIRECTORY / sample_files.FILE_NAME
         if not path.exists():

@@ -64,7 +64,7 @@ def run(*, keep: bool) -> int:
         api_key=API_KEY,
         messages_per_second=RATE,
         delay_seconds=LABEL_DELAY_SECONDS,
-        reported_every=2,
+        reported_every=1,
     )
     try:
         play(stack, traffic, steps)

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None, *, finish_with_a_pass: FinishWithAPa
         sys.stderr.write(f"{error}\n")
         return ExitCode.FAILED
     except KeyboardInterrupt:
-        sys.stderr.write("Training was stopped; nothing was registered.\n")
+        sys.stderr.write("Training was stopped.\n")
         return ExitCode.INTERRUPTED
 
 

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from autoretrain.domain.messages import Label
 from autoretrain.serving.limits import (
@@ -82,12 +81,17 @@ class BatchResponse(BaseModel):
     predictions: list[PredictResponse]
 
 
+def _without_null(schema: dict[str, Any]) -> None:
+    """The OpenAPI text of a field that is there or is not; `null` names no message."""
+    schema.update(schema.pop("anyOf")[0])
+    schema.pop("default")
+
+
 class Feedback(Body):
     """What a user says of one message; exactly one of `prediction_id` and `message` names it."""
 
-    # Without `null` in the OpenAPI text: a field is there or it is not.
-    prediction_id: PredictionId | SkipJsonSchema[None] = None
-    message: Message | SkipJsonSchema[None] = None
+    prediction_id: Annotated[PredictionId | None, Field(json_schema_extra=_without_null)] = None
+    message: Annotated[Message | None, Field(json_schema_extra=_without_null)] = None
     label: Label
 
     model_config = ConfigDict(

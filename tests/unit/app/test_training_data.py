@@ -1,0 +1,92 @@
+"""Where a run's base data comes from, and what is said of it."""
+
+import hashlib
+
+import pytest
+
+from autoretrain.adapters.download import ADDRESSES, DownloadFailed
+from autoretrain.adapters.settings import Settings
+from autoretrain.app.data import prepare_data
+from autoretrain.domain.errors import BadData
+from autoretrain.domain.messages import Label, LabelledMessage
+
+UCI_URL = ADDRESSES[0]
+ROWS = "ham\tSee you at lunch\nspam\tWIN a prize\n"
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AUTORETRAIN_DATA", raising=False)
+    return tmp_path
+
+
+def settings(directory, data, **more):
+    document = directory / "model.yaml"
+    document.write_text(
+        f"apiVersion: autoretrain.dev/v1alpha1\nkind: SpamModel\nmetadata: {{name: m}}\nspec: {{data: {data}}}\n"
+    )
+    return Settings(spec=document, **more)
+
+
+def no_network(_directory):
+    raise DownloadFailed("nothing answers")
+
+
+def never(_directory):
+    raise AssertionError("nothing was to be fetched")
+
+
+def test_the_documents_file_is_read_as_the_document_says(directory):
+    (directory / "own.csv").write_text("class,body\n0,See you at lunch\n1,WIN a prize\n")
+    data = '{file: {path: own.csv}, format: CSV, textField: body, labelField: class, labelMap: {"0": ham, "1": spam}}'
+    prepared = prepare_data(settings(directory, data), fetch_uci=never)
+    assert prepared.rows == (
+        LabelledMessage(text="See you at lunch", label=Label.HAM),
+        LabelledMessage(text="WIN a prize", label=Label.SPAM),
+    )
+    assert (prepared.source_note, prepared.generated_sample) == ("file own.csv", False)
+
+
+def test_a_file_that_a_person_names_goes_before_the_document(directory):
+    (directory / "mine.tsv").write_text(ROWS)
+    chosen = settings(directory, f"{{http: {{url: {UCI_URL}}}}}", data=directory / "mine.tsv")
+    prepared = prepare_data(chosen, fetch_uci=never)
+    assert (len(prepared.rows), prepared.source_note) == (2, f"file {directory / 'mine.tsv'}")
+
+
+def test_the_generated_sample_stands_in_for_the_uci_collection_and_everything_says_so(directory, capsys):
+    prepared = prepare_data(settings(directory, f"{{http: {{url: {UCI_URL}}}}}"), fetch_uci=no_network)
+    assert prepared.generated_sample
+    assert prepared.source_note.startswith("GENERATED SAMPLE")
+    assert len(prepared.rows) > 1000
+    warning = capsys.readouterr().err
+    assert "nothing answers" in warning
+    assert "GENERATED" in warning
+
+
+def test_the_sample_named_as_a_file_is_still_called_a_sample(directory):
+    sample = prepare_data(settings(directory, f"{{http: {{url: {UCI_URL}}}}}"), fetch_uci=no_network)
+    again = prepare_data(settings(directory, f"{{file: {{path: {sample.path}}}}}"), fetch_uci=never)
+    assert (again.generated_sample, again.source_note) == (True, sample.source_note)
+
+
+def test_what_was_fetched_is_called_uci_only_when_it_is_that_file(directory):
+    (directory / "fetched").write_text(ROWS)
+    prepared = prepare_data(
+        settings(directory, f"{{http: {{url: {UCI_URL}}}}}"), fetch_uci=lambda _: directory / "fetched"
+    )
+    assert prepared.source_note == f"file {directory / 'fetched'}"
+
+
+def test_a_file_with_another_checksum_is_refused(directory):
+    (directory / "own.tsv").write_text(ROWS)
+    right = hashlib.sha256(ROWS.encode()).hexdigest()
+    assert prepare_data(settings(directory, f'{{file: {{path: own.tsv}}, sha256: "{right}"}}')).rows
+    with pytest.raises(BadData, match=r"own.tsv: is not the file of spec.data.sha256"):
+        prepare_data(settings(directory, f'{{file: {{path: own.tsv}}, sha256: "{"0" * 64}"}}'))
+
+
+def test_a_source_that_only_a_cluster_reads_is_bad_data(directory):
+    with pytest.raises(BadData, match="names neither http nor file"):
+        prepare_data(settings(directory, "{s3: {bucket: b, key: k, secretRef: {name: s}}}"), fetch_uci=never)
