@@ -1,6 +1,7 @@
 """The registry adapter against MLflow itself: a SQLite file without a server."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -102,6 +103,15 @@ def test_a_run_registers_once_however_often_it_is_started(registry):
     assert register(registry, slope=2.0, tags=tags) == first
     assert registry.find_run("run-1") == replace(SUMMARY, version="1")
     assert [found.version for found in registry.versions()] == ["1"]
+
+
+def test_two_processes_that_register_for_one_run_at_once_end_with_one_version(tracking_uri, registry):
+    register(registry, "another run")  # so that both meet an open database
+    both = [MlflowRegistry(tracking_uri, name=registry.name) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        versions = set(pool.map(register, both))
+    assert len(versions) == 1
+    assert len(registry.versions()) == 2
 
 
 def test_aliases_are_exactly_what_is_asked_for_and_the_rest_is_archived(registry, tracking_uri):

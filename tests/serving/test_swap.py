@@ -164,6 +164,8 @@ async def test_a_version_that_is_nowhere_is_tried_again_and_counted_once():
     desk = Desk(shelf)
     for _ in range(3):
         await desk.watch.check()
+    desk.now += LOAD_RETRY_SECONDS
+    await desk.watch.check()
     assert desk.failures() == 1
     shelf.artefacts[late.digest] = late
     await desk.watch.check()

@@ -44,8 +44,9 @@ class PreparedData:
 def prepare_data(settings: Settings, *, fetch_uci: Callable[[Path], Path] = download.fetch_uci) -> PreparedData:
     """Read the base data, fetching or generating it first where it is not there yet.
 
-    `fetch_uci` puts the UCI collection into a directory and returns its path, or raises DownloadFailed. Says on stderr when it is the sample. Raises BadData where a file is missing or wrong, InvalidSpec where the
-    document is, Waiting where somebody's own address can't be reached.
+    `fetch_uci` puts the UCI collection into a directory and returns its path, or raises DownloadFailed; then the sample
+    is used, and stderr says so. Raises BadData where a file is missing or wrong, InvalidSpec where the document is,
+    Waiting where somebody's own address can't be reached.
     """
     document = spammodel.load_document(settings.spec)
     data = spammodel.parse_spam_model(document, uid="", generation=0).spec.data

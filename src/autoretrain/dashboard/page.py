@@ -81,7 +81,7 @@ def show_drift(overview: queries.Overview) -> None:
     if not rows:
         st.info("No window is complete yet.")
         return
-    st.line_chart(pd.DataFrame(rows), x="time", y=["score", "threshold"])
+    st.line_chart(pd.DataFrame(rows), x="time (UTC)", y=["score", "threshold"])
     last = overview.reports[-1]
     if last.new_spam_patterns:
         st.caption(f"The last window is driven by: {', '.join(last.new_spam_patterns)}")

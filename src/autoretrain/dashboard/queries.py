@@ -53,7 +53,7 @@ def drift_rows(reports: tuple[DriftReport, ...], *, threshold: float) -> list[di
     """One row a window, oldest first: when it ended, its score, and the threshold that it is held against."""
     return [
         {
-            "time": r.ended_at,
+            "time (UTC)": clock_time(r.ended_at),
             "score": r.score,
             "threshold": threshold,
             "version": f"v{r.model_version}",
@@ -74,7 +74,7 @@ def version_rows(status: Status) -> list[dict[str, Any]]:
                     "version": f"v{ref.version}",
                     "digest": ref.digest[:19],
                     "holdout F1": ref.metrics.f1 if ref.metrics else None,
-                    "promoted": ref.promoted_at,
+                    "promoted (UTC)": clock_time(ref.promoted_at) if ref.promoted_at else None,
                 }
             )
     if status.candidate is not None:
@@ -85,10 +85,15 @@ def version_rows(status: Status) -> list[dict[str, Any]]:
                 "version": f"v{summary.version}",
                 "digest": summary.digest[:19],
                 "holdout F1": summary.holdout_metrics.f1,
-                "promoted": None,
+                "promoted (UTC)": None,
             }
         )
     return rows
+
+
+def clock_time(at: datetime) -> datetime:
+    """Return UTC without the zone: tables and charts show it as it is, and the column's name says which it is."""
+    return at.astimezone(UTC).replace(tzinfo=None)
 
 
 def decision_rows(decisions: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:

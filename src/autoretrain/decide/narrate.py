@@ -89,7 +89,10 @@ def _number(value: float) -> str:
     """Return enough digits to see a difference and no more: counts whole, ratios to 2 to 4 places."""
     if value == int(value) and abs(value) >= 1:
         return f"{value:.0f}"
-    return f"{value:.4f}".rstrip("0").ljust(len(f"{int(value)}.00"), "0") if abs(value) >= 0.0001 else f"{value:.2g}"
+    if value and abs(value) < 0.0001:
+        return f"{value:.2g}"
+    whole, _, digits = f"{value:.4f}".rstrip("0").partition(".")
+    return f"{whole}.{digits:0<2}"
 
 
 def _sentence(text: str) -> str:

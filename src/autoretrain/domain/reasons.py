@@ -80,7 +80,6 @@ class Reason(StrEnum):
     CHAMPION_SERVED = "ChampionServed"
     MEASURED = "Measured"
     WITHIN_LIMITS = "WithinLimits"
-    INVALID_SPEC = "InvalidSpec"
     ADOPTED = "Adopted"
     SERVING_UNAVAILABLE = "ServingUnavailable"
     ACTION_FAILED = "ActionFailed"

@@ -21,10 +21,10 @@ def directory(tmp_path, monkeypatch):
     return tmp_path
 
 
-def settings(directory, data, **more):
+def settings(directory, spec_data, **more):
     document = directory / "model.yaml"
     document.write_text(
-        f"apiVersion: autoretrain.dev/v1alpha1\nkind: SpamModel\nmetadata: {{name: m}}\nspec: {{data: {data}}}\n"
+        f"apiVersion: autoretrain.dev/v1alpha1\nkind: SpamModel\nmetadata: {{name: m}}\nspec: {{data: {spec_data}}}\n"
     )
     return Settings(spec=document, **more)
 
@@ -89,4 +89,4 @@ def test_a_file_with_another_checksum_is_refused(directory):
 
 def test_a_source_that_only_a_cluster_reads_is_bad_data(directory):
     with pytest.raises(BadData, match="names neither http nor file"):
-        prepare_data(settings(directory, "{s3: {bucket: b, key: k, secretRef: {name: s}}}"), fetch_uci=never)
+        prepare_data(settings(directory, "{s3: {bucket: bucket, key: k, secretRef: {name: s}}}"), fetch_uci=never)

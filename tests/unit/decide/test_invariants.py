@@ -43,8 +43,8 @@ def test_a_metric_above_its_threshold_for_a_day_gives_one_run_without_new_labels
     world = with_champion()
     world.drift_score = 0.5
     before = len(world.jobs)
-    for _ in range(24 * 20):
-        world.wait(180)
+    for _ in range(24 * 12):
+        world.wait(300)
         world.finish_jobs(good=False)
         world.make_pass()
     assert len(world.jobs) - before == 1
@@ -56,8 +56,8 @@ def test_a_metric_above_its_threshold_for_a_day_keeps_to_the_budget_with_new_lab
     world.model = but(world.model, spec__triggers__cooldown_seconds=0)
     world.drift_score = 0.5
     before = len(world.jobs)
-    for _ in range(12 * 20):
-        world.wait(180)
+    for _ in range(12 * 12):
+        world.wait(300)
         world.labels += 100
         world.finish_jobs(good=False)
         world.make_pass()

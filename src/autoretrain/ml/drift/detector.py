@@ -9,14 +9,14 @@ import numpy as np
 from autoretrain.domain.drift import DriftReport, MetricDrift
 from autoretrain.domain.messages import AuditedPrediction
 from autoretrain.ml.clusters import cap_per_cluster, cluster_ids
-from autoretrain.ml.drift.accumulation import accumulated_score
-from autoretrain.ml.drift.calibration import THRESHOLD, calibrated
+from autoretrain.ml.drift.calibration import calibrated
 from autoretrain.ml.drift.corpus import Corpus, Ints, views_of
 from autoretrain.ml.drift.labels import label_metrics
 from autoretrain.ml.drift.metrics import METRICS, SPAM_SHARE, largest_value, metric_name
 from autoretrain.ml.drift.patterns import new_spam_patterns
 from autoretrain.ml.drift.reference import SMALLEST_VIEW
 from autoretrain.ml.drift.references import GoldenHam, References, ReferenceSet, parse_references
+from autoretrain.ml.drift.verdict import WindowVerdict, judge
 from autoretrain.ml.linear import LinearModel
 
 
@@ -26,9 +26,7 @@ class _Comparison:
 
     reference: ReferenceSet
     metrics: tuple[MetricDrift, ...]
-    accumulated: float
-    prior_shift: bool
-    score: float
+    verdict: WindowVerdict
 
 
 class DriftDetector:
@@ -74,18 +72,18 @@ class DriftDetector:
         past = [report for report in history if report.model_version == model_version]
         labels = label_metrics(audited, reference=self._references.labelled)
         comparisons = [_compare(window, reference, history=past, labels=labels) for reference in self._references.sets]
-        best = min(comparisons, key=lambda comparison: comparison.score)
+        best = min(comparisons, key=lambda comparison: comparison.verdict.score)
         return DriftReport(
             window_id=window_id,
             model_version=model_version,
             started_at=started_at,
             ended_at=ended_at,
             size=len(texts),
-            score=best.score,
+            score=best.verdict.score,
             metrics=best.metrics,
             regime=best.reference.name,
-            prior_shift=best.prior_shift,
-            accumulated=best.accumulated,
+            prior_shift=best.verdict.prior_shift,
+            accumulated=best.verdict.accumulated,
             new_spam_patterns=new_spam_patterns(window, best.reference),
         )
 
@@ -100,50 +98,18 @@ def _compare(
         for view, chosen in views.items()
     }
     share = _share_metric(window, reference)
-    score, accumulated, prior_shift = _verdict(
+    found = judge(
         classes=[*by_view["spam"], *by_view["ham"], *labels],
         suspects=by_view["suspect"],
         whole=by_view["whole"],
-        moved=_highest(share),
+        moved=max((metric.score for metric in share), default=0.0),
         history=[past for past in history if past.regime == reference.name],
     )
     return _Comparison(
         reference=reference,
         metrics=(*by_view["whole"], *share, *by_view["spam"], *by_view["ham"], *by_view["suspect"], *labels),
-        accumulated=accumulated,
-        prior_shift=prior_shift,
-        score=score,
+        verdict=found,
     )
-
-
-def _verdict(
-    *,
-    classes: Sequence[MetricDrift],
-    suspects: Sequence[MetricDrift],
-    whole: Sequence[MetricDrift],
-    moved: float,
-    history: Sequence[DriftReport],
-) -> tuple[float, float, bool]:
-    """The score, the accumulated part of it, and whether this is a prior shift: advice, not drift.
-
-    More or less spam of the known kind changes the mix of the whole and of the suspects, and nothing within a predicted
-    class. So where the spam share moved beyond its threshold (`moved` is its score), the classes alone decide. Where it
-    moved half-way, that explains an alarm of the whole, though not one of the suspects: a campaign that the model
-    misses lowers the share too.
-    """
-    accumulated = accumulated_score(classes, history=history)
-    score = max(_highest(classes), accumulated)
-    if moved > THRESHOLD and score <= THRESHOLD:
-        return score, accumulated, True
-    accumulated = accumulated_score([*classes, *suspects], history=history)
-    score = max(score, _highest(suspects), accumulated)
-    if moved > THRESHOLD / 2 and score <= THRESHOLD < _highest(whole):
-        return score, accumulated, True
-    return max(score, _highest(whole)), accumulated, False
-
-
-def _highest(metrics: Sequence[MetricDrift]) -> float:
-    return max((metric.score for metric in metrics), default=0.0)
 
 
 def _view_metrics(

@@ -1,0 +1,118 @@
+"""The world of one machine, with a real store and real files; only the registry and the server are ours."""
+
+import pytest
+
+from autoretrain.adapters.settings import Settings
+from autoretrain.app.local import LocalWorld, utc_now
+from autoretrain.app.passes import run_pass
+from autoretrain.domain.deployment import Deployment, ModelArtefact
+from autoretrain.domain.errors import AutoRetrainError, InvalidSpec
+from autoretrain.domain.observation import RegistryVersion
+from autoretrain.domain.plan import Decision, Deploy
+from autoretrain.domain.reasons import Reason
+from autoretrain.domain.status import ModelRef
+
+DOCUMENT = """\
+apiVersion: autoretrain.dev/v1alpha1
+kind: SpamModel
+metadata: {name: sms}
+spec:
+  data: {file: {path: data.tsv}}
+"""
+ARTEFACT = ModelArtefact(version="4", digest="sha256:4", run_id="run-4", model=b"model", reference=b"ref", card="{}")
+
+
+class FakeRegistry:
+    """Holds one version and remembers which aliases it was given."""
+
+    def __init__(self, artefact=ARTEFACT):
+        self.artefact, self.aliases = artefact, []
+
+    def versions(self):
+        return (RegistryVersion(version="4", digest=self.artefact.digest, alias="champion", run_id="run-4"),)
+
+    def fetch_artefact(self, version):
+        return self.artefact
+
+    def set_aliases(self, **aliases):
+        self.aliases.append(aliases)
+
+
+@pytest.fixture
+def document(tmp_path):
+    path = tmp_path / "model.yaml"
+    path.write_text(DOCUMENT)
+    return path
+
+
+@pytest.fixture
+def world(tmp_path, document, monkeypatch):
+    monkeypatch.setenv("AUTORETRAIN_SPEC", str(document))
+    monkeypatch.setenv("AUTORETRAIN_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("AUTORETRAIN_SERVING_PORT", "1")  # nobody listens there
+    opened = LocalWorld.open(Settings(), expect_serving=False)
+    opened._registry = FakeRegistry()
+    yield opened
+    opened.close()
+
+
+def ref(version="4"):
+    return ModelRef(version=version, digest=f"sha256:{version}")
+
+
+def test_a_suspension_by_hand_holds_like_one_in_the_document(world):
+    assert world.model().spec.suspend is False
+    world.state.request("default.sms", suspend=True)
+    assert world.model().spec.suspend is True
+
+
+def test_a_changed_document_is_a_new_generation_and_a_broken_one_names_its_field(world, document):
+    assert world.model().generation == 1
+    document.write_text(DOCUMENT + "  triggers: {cooldownSeconds: 60}\n")
+    assert world.model().generation == 2
+    document.write_text(DOCUMENT + "  triggers: {cooldownSeconds: soon}\n")
+    with pytest.raises(InvalidSpec, match=r"spec\.triggers\.cooldownSeconds"):
+        world.model()
+
+
+def test_where_nobody_serves_what_is_deployed_counts_as_served(world):
+    world.store.deploy(Deployment(version="4", digest="sha256:4"))
+    assert world.gather(utc_now()).served.version == "4"
+
+
+def test_where_a_server_must_be_there_its_silence_is_no_answer(world):
+    world.expect_serving = True
+    world.store.deploy(Deployment(version="4", digest="sha256:4"))
+    assert world.gather(utc_now()).served is None
+
+
+def test_deploying_brings_the_artefact_into_the_store_first(world):
+    world.apply(Deploy(model=ref()), world.gather(utc_now()))
+    assert world.store.artefact("sha256:4") == ARTEFACT
+    assert world.store.deployment().digest == "sha256:4"
+
+
+def test_a_version_with_another_digest_than_decided_on_is_not_deployed(world):
+    with pytest.raises(AutoRetrainError, match="version 9 has digest sha256:4, wanted was sha256:9"):
+        world.apply(Deploy(model=ref("9")), world.gather(utc_now()))
+    assert world.store.deployment() is None
+
+
+def test_a_lost_status_is_rebuilt_from_the_registry_instead_of_trained_anew(world):
+    world.store.put_artefact(ARTEFACT)
+    world.store.deploy(Deployment(version="4", digest="sha256:4"))
+    result = run_pass(world, utc_now())
+    assert (result.plan.reason, result.status.champion.version) == (Reason.ADOPTED, "4")
+    assert world.state.read_status("default.sms").champion.version == "4"
+
+
+def test_what_a_pass_decided_is_in_the_ledger_and_told_once(world):
+    told = []
+    world.notify = lambda key, alert: told.append((key, alert.event))
+    world._registry.versions = lambda: ()
+    result = run_pass(world, utc_now())
+    assert result.plan.decision is Decision.RETRAIN
+    [record] = world.store.decisions(limit=5)
+    assert (record["decision"], record["reason"]) == ("RETRAIN", "NoChampion")
+    assert told == [("default.sms", alert.event) for alert in result.plan.alerts]
+    world.trainer(world.model()).stop()

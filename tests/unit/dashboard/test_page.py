@@ -1,0 +1,119 @@
+"""The dashboard shows what the store and the status say, and says where there is nothing yet."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from autoretrain.adapters.settings import Settings
+from autoretrain.adapters.store import Store
+from autoretrain.app.local import LocalWorld
+from autoretrain.dashboard import page, queries
+from autoretrain.domain.deployment import ModelArtefact
+from autoretrain.domain.drift import DriftReport
+from autoretrain.domain.messages import Label, Prediction
+from autoretrain.domain.status import ModelRef, Status
+
+NOW = datetime.now(UTC)
+DOCUMENT = """\
+apiVersion: autoretrain.dev/v1alpha1
+kind: SpamModel
+metadata: {name: sms}
+spec:
+  data: {file: {path: data.tsv}}
+"""
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    document = tmp_path / "model.yaml"
+    document.write_text(DOCUMENT)
+    monkeypatch.setenv("AUTORETRAIN_SPEC", str(document))
+    monkeypatch.setenv("AUTORETRAIN_STATE_DIR", str(tmp_path / "state"))
+    st.cache_resource.clear()
+    yield Settings()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def store(settings):
+    settings.state_dir.mkdir(exist_ok=True)
+    with Store(settings.resolved_store_url(), model="default.sms") as opened:
+        opened.migrate()
+        yield opened
+
+
+def shown(settings):
+    app = AppTest.from_file(str(Path(page.__file__)), default_timeout=60).run()
+    assert not app.exception
+    return app
+
+
+def champion(store, settings, *, card="{}"):
+    store.put_artefact(ModelArtefact(version="3", digest="sha256:3", run_id="r", model=b"m", reference=b"r", card=card))
+    world = LocalWorld.open(settings, expect_serving=False)
+    world.write_status(Status(champion=ModelRef(version="3", digest="sha256:3", promoted_at=NOW)))
+    world.close()
+
+
+def prediction(number):
+    return Prediction(
+        prediction_id=f"p{number}",
+        text=f"message number {number}",
+        label=Label.HAM,
+        score=0.1,
+        model_version="3",
+        at=NOW + timedelta(seconds=1),
+        audit_probability=0.5,
+    )
+
+
+def report(score):
+    return DriftReport(
+        window_id="3-1-250",
+        model_version="3",
+        started_at=NOW,
+        ended_at=NOW + timedelta(minutes=1),
+        size=250,
+        score=score,
+        metrics=(),
+        new_spam_patterns=("parcel fee",),
+    )
+
+
+def test_an_empty_state_says_that_there_is_no_champion_and_no_window(settings):
+    app = shown(settings)
+    assert [metric.value for metric in app.metric][:1] == ["none yet"]
+    assert "No window is complete yet." in [info.value for info in app.info]
+
+
+def test_champion_drift_and_what_drives_it_are_shown(settings, store):
+    champion(store, settings)
+    store.save_report(report(0.42), first_sequence=1, last_sequence=250)
+    app = shown(settings)
+    assert app.metric[0].value == "v3"
+    assert any("parcel fee" in caption.value for caption in app.caption)
+
+
+def test_a_model_of_generated_messages_is_marked_as_such(settings, store):
+    champion(store, settings, card='{"data_source": "GENERATED SAMPLE", "generated_sample": true}')
+    assert any("generated sample" in warning.value for warning in shown(settings).warning)
+
+
+def test_a_label_given_on_the_page_is_in_the_store_and_its_message_leaves_the_queue(settings, store):
+    champion(store, settings)
+    store.add_predictions([prediction(1), prediction(2)])
+    app = shown(settings)
+    [spam] = [button for button in app.button if button.key == "p1-spam"]
+    spam.click().run()
+    labelled, _ = store.audited(version="3", since=None)
+    assert [row.label for row in labelled] == [Label.SPAM]
+    assert "p1-spam" not in [button.key for button in app.button]
+    assert "p2-spam" in [button.key for button in app.button]
+
+
+def test_drift_rows_carry_the_threshold_beside_the_score():
+    [row] = queries.drift_rows((report(0.2),), threshold=0.15)
+    assert (row["score"], row["threshold"], row["version"]) == (0.2, 0.15, "v3")
