@@ -63,7 +63,8 @@ def _default(field: Mapping[str, Any]) -> str:
     if "default" not in field or field["default"] in ("", {}):
         return ""
     default = field["default"]
-    return f"`{yaml.safe_dump(default, default_flow_style=True).split(chr(10))[0] if isinstance(default, list) else default}`"
+    shown = yaml.safe_dump(default, default_flow_style=True).splitlines()[0] if isinstance(default, list) else default
+    return f"`{shown}`"
 
 
 def _rules(schema: Mapping[str, Any], *, path: str) -> Iterator[tuple[str, str]]:

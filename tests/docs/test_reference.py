@@ -39,9 +39,12 @@ def test_each_metric_is_documented_and_each_documented_metric_exists():
     exposed = {family.name for family in MonitorMetrics().registry.collect()}
     exposed |= set(re.findall(r'"(autoretrain_[a-z_0-9]+)"', Path(serving.__file__).read_text()))
     documented = re.findall(r"^\| `(autoretrain_\w+)` \|", (REFERENCE / "metrics.md").read_text(), re.MULTILINE)
-    assert sorted({name.removesuffix("_total").removesuffix("_info") for name in documented}) == sorted(
-        {name.removesuffix("_total").removesuffix("_info") for name in exposed}
-    )
+    assert sorted(map(bare, documented)) == sorted(map(bare, exposed))
+
+
+def bare(metric: str) -> str:
+    """Without the endings that the exposition format adds."""
+    return metric.removesuffix("_total").removesuffix("_info")
 
 
 def make_targets() -> set[str]:
@@ -49,7 +52,8 @@ def make_targets() -> set[str]:
 
 
 def test_each_make_target_that_the_documents_name_exists_and_says_what_it_does():
-    texts = [path.read_text() for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *REFERENCE.parent.rglob("*.md"))]
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *REFERENCE.parent.rglob("*.md")]
+    texts = [page.read_text() for page in pages]
     named = {target for text in texts for target in re.findall(r"`make ([a-z-]+)`", text)}
     assert named - make_targets() == set()
 
@@ -71,7 +75,8 @@ def test_an_autoretrain_command_of_the_readme_is_understood(command):
 
 
 def test_each_script_that_the_readme_names_exists():
-    named = re.findall(r"\b((?:src|scripts|tests|examples|docs|benchmarks|test_data)/[\w./-]+\w)", (ROOT / "README.md").read_text())
+    folders = "src|scripts|tests|examples|docs|benchmarks|test_data"
+    named = re.findall(rf"\b((?:{folders})/[\w./-]+\w)", (ROOT / "README.md").read_text())
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 

@@ -35,7 +35,9 @@ class Settings(BaseSettings):
     drift_min_samples: int = Field(
         200, ge=1, description="Messages below which /drift/calculate says inconclusive."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR."
+    )
 
     def resolved_store_url(self) -> str:
         return self.store_url or f"sqlite:///{(self.state_dir / 'store.db').as_posix()}"

@@ -1,4 +1,4 @@
-"""What becomes of a run that a person started: the first model is promoted by the decision core, a later one is offered."""
+"""What becomes of a run that a person started: the first model is promoted, a later one is offered."""
 
 import json
 import sys

@@ -78,7 +78,8 @@ def select_rows(
     labels = store.labels(up_to=label_cutoff)
     own = [row for row in base if not in_holdout(row.text)]
     trusted = select_trusted(labels, max_source_share=spec.feedback.max_source_share, base_rows=len(own))
-    learnt, judged = list(trusted.rows), ()
+    learnt: list[LabelledMessage] = list(trusted.rows)
+    judged: tuple[LabelledMessage, ...] = ()
     if champion is not None:
         split = split_recent(
             trusted.rows,

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from autoretrain.adapters.logs import configure_logging
 from autoretrain.adapters.settings import Settings, settings_problems
 from autoretrain.cli import ask, data, inspect, labels, operate, services, verbs
-from autoretrain.domain.errors import AutoRetrainError, InvalidSpec
+from autoretrain.domain.errors import AutoRetrainError, BadData, InvalidSpec
 from autoretrain.domain.training import ExitCode
 
 
@@ -32,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         configure_logging(Settings().log_level)
         return int(arguments.run(arguments))
     except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
         sys.stderr.write(f"{settings_problems(error)}\n")
         return ExitCode.BAD_INPUT
     except InvalidSpec as error:
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.BAD_INPUT
     except AutoRetrainError as error:
         sys.stderr.write(f"{error}\n")
-        return ExitCode.FAILED
+        return ExitCode.BAD_INPUT if isinstance(error, BadData) else ExitCode.FAILED
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:

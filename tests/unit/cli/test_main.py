@@ -1,0 +1,106 @@
+"""The command line says what is wrong in a sentence, and its exit code says whose fault it was."""
+
+import argparse
+
+import pytest
+
+from autoretrain.cli import verbs
+from autoretrain.cli.main import main
+from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.domain.status import Status
+
+DOCUMENT = """\
+apiVersion: autoretrain.dev/v1alpha1
+kind: SpamModel
+metadata: {name: sms}
+spec:
+  data: {file: {path: data.tsv}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path, monkeypatch):
+    document = tmp_path / "model.yaml"
+    document.write_text(DOCUMENT)
+    monkeypatch.setenv("AUTORETRAIN_SPEC", str(document))
+    monkeypatch.setenv("AUTORETRAIN_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("AUTORETRAIN_MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_setting_that_is_wrong_is_named_by_its_variable(monkeypatch, capsys):
+    monkeypatch.setenv("AUTORETRAIN_SERVING_PORT", "http")
+    assert main(["status"]) == 64
+    assert capsys.readouterr().err.startswith("AUTORETRAIN_SERVING_PORT=http: ")
+
+
+def test_a_document_that_is_wrong_is_named_by_its_field(machine, capsys):
+    (machine / "model.yaml").write_text(DOCUMENT + "  triggers: {drift: {threshold: 0.15}}\n")
+    assert main(["status"]) == 64
+    assert "spec.triggers.drift.threshold" in capsys.readouterr().err
+
+
+def test_a_fresh_machine_has_a_status_that_says_so(capsys):
+    assert main(["status"]) == 0
+    assert "champion   none" in capsys.readouterr().out
+
+
+def test_suspend_and_resume_are_recorded_for_the_next_pass(machine, capsys):
+    assert main(["suspend"]) == 0
+    assert main(["resume", "sms"]) == 0
+    assert "resume of default.sms is requested." in capsys.readouterr().out
+
+
+def test_a_verb_for_another_model_than_the_documents_is_refused(capsys):
+    assert main(["retrain", "mail"]) == 1
+    assert "describes sms, not mail" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"force": False, "reason": "why"}, "--force"),
+        ({"force": True, "reason": ""}, "--reason"),
+    ],
+    ids=["without force", "without a reason"],
+)
+def test_a_promotion_round_the_gates_needs_force_and_a_reason(changes, message):
+    arguments = argparse.Namespace(command="promote", version="v3", **changes)
+    with pytest.raises(AutoRetrainError, match=message):
+        verbs.requested(arguments, status=Status())
+
+
+def test_a_forced_promotion_carries_actor_reason_version_and_a_token_of_its_own():
+    arguments = argparse.Namespace(command="promote", version="v3", force=True, reason="the new one is blind")
+    first, second = (verbs.requested(arguments, status=Status()) for _ in range(2))
+    assert (first["promote_version"], first["reason"]) == ("3", "the new one is blind")
+    assert first["actor"]
+    assert first["promote_token"] != second["promote_token"]
+
+
+def test_approving_where_nothing_waits_says_so():
+    arguments = argparse.Namespace(command="approve", version="", reason="")
+    with pytest.raises(AutoRetrainError, match="no candidate waits"):
+        verbs.requested(arguments, status=Status())
+
+
+def test_reset_asks_and_leaves_everything_where_the_answer_is_no(machine, monkeypatch, capsys):
+    (machine / "state").mkdir()
+    monkeypatch.setattr("builtins.input", lambda _prompt: "")
+    assert main(["reset"]) == 1
+    assert (machine / "state").is_dir()
+    assert "Nothing was removed" in capsys.readouterr().out
+
+
+def test_reset_removes_the_state_and_mlflows_files(machine):
+    (machine / "state").mkdir()
+    (machine / "mlflow.db").write_text("")
+    (machine / "mlartifacts").mkdir()
+    assert main(["reset", "--yes"]) == 0
+    assert not any((machine / name).exists() for name in ("state", "mlflow.db", "mlartifacts"))
+
+
+def test_data_check_of_a_file_that_is_not_there_is_bad_input_with_its_name(machine, capsys):
+    assert main(["data", "check", "absent.tsv"]) == 64
+    assert "absent.tsv" in capsys.readouterr().err
