@@ -1,8 +1,9 @@
 """Does drift detection find what harms the model, and is it quiet otherwise? Windows of 250, the champion fixed.
 
 The champion is trained on `uci_train_A.csv` by the default search; its reference is that file's frozen holdout. The
-verdict is that of each window before persistence. The streams are for development; `--splits` shows the false alarms
-of champions from other random splits, and the grafted windows are spam-only waves that no setting was chosen on.
+verdict is that of each window before persistence. The figures are not from untouched data: the streams, the two
+grafted corpora and windows of `uci_holdout_A.csv` were looked at while metrics and views were chosen. `--splits` shows
+the false alarms of champions from other random splits of the same messages.
 """
 
 import argparse

@@ -19,6 +19,7 @@ from autoretrain.adapters.store import Store
 from autoretrain.app.demo_stack import Stack
 from autoretrain.app.demo_traffic import Traffic
 from autoretrain.app.narration import boxed
+from autoretrain.app.signals import Stopped, second_signal_kills, stopping_on_signals
 from autoretrain.app.steps import Steps
 from autoretrain.domain.deployment import ModelArtefact
 from autoretrain.domain.status import HistoryEntry, Status
@@ -67,10 +68,14 @@ def run(*, keep: bool) -> int:
         reported_every=1,
     )
     try:
-        play(stack, traffic, steps)
+        with stopping_on_signals():
+            play(stack, traffic, steps)
+    except Stopped as stopped:
+        return stopped.code
     finally:
-        traffic.stop()
-        stack.stop()
+        with second_signal_kills():
+            traffic.stop()
+            stack.stop()
         if not keep:
             shutil.rmtree(directory, ignore_errors=True)
             shutil.rmtree(directory.parent / "demo-data", ignore_errors=True)

@@ -16,6 +16,7 @@ import httpx
 
 from autoretrain.app.preflight import free_port_after
 from autoretrain.app.state import StateDirectory
+from autoretrain.app.supervisor import end_trees
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.status import Status
 
@@ -93,7 +94,7 @@ class Stack:
         try:
             return self._process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            end_trees([self._process.pid], seconds=0)
             raise AutoRetrainError(f"the controller did not stop within {STOP_SECONDS:.0f} s") from None
 
     @property

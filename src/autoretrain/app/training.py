@@ -115,7 +115,7 @@ def run_training(
         reference = build_references(
             trained.model,
             rows.holdout,
-            regimes=_regimes(trained, rows, champion=champion, store=store, run_name=request.run_name),
+            regimes=_regimes(rows, champion=champion, store=store, run_name=request.run_name),
             seed=spec.training.seed,
         )
         progress.stage("Log to MLflow")
@@ -205,10 +205,8 @@ def _expected(trained: TrainedModel, *, champion: Champion | None, store: Store,
     )
 
 
-def _regimes(
-    trained: TrainedModel, rows: RunRows, *, champion: Champion | None, store: Store, run_name: str
-) -> list[tuple[str, list[str]]]:
-    """The champion's regimes and the traffic of the time that the candidate is judged on, without fitted messages.
+def _regimes(rows: RunRows, *, champion: Champion | None, store: Store, run_name: str) -> list[tuple[str, list[str]]]:
+    """The champion's regimes and the traffic of the time that the candidate is judged on, without what it learnt.
 
     The traffic, not its labels: which messages people report says little about what is usual.
     """
@@ -219,8 +217,8 @@ def _regimes(
     if since is not None:
         traffic = store.recent_predictions(version=None, since=since, limit=REGIME_MESSAGES)
         regimes.append((run_name, [prediction.text for prediction in traffic]))
-    fitted = {canonical(rows.training[index].text) for index in trained.used}
-    return [(name, [text for text in texts if canonical(text) not in fitted]) for name, texts in regimes]
+    learnt = {canonical(row.text) for row in rows.training}
+    return [(name, [text for text in texts if canonical(text) not in learnt]) for name, texts in regimes]
 
 
 def _card(

@@ -1,6 +1,7 @@
 """The composition root: every part of serving is made and joined here, and started and stopped in order."""
 
 import asyncio
+import gc
 import secrets
 import sys
 from collections.abc import AsyncIterator
@@ -53,9 +54,9 @@ class Parts:
     worker: DriftWorker
 
     async def start(self) -> asyncio.Task[None]:
-        sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
         self.recorder.start()
         await self.watch.check()
+        _favour_requests()
         return asyncio.create_task(self.watch.run())
 
     async def stop(self, watching: asyncio.Task[None]) -> None:
@@ -112,6 +113,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(build_inference_routes(plane, name=settings.model))
     complete_openapi(app)
     return app
+
+
+def _favour_requests() -> None:
+    """Set the interpreter up for short answers instead of throughput."""
+    sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
+    # The modules and the model stay: without them a full collection takes microseconds instead of tens of milliseconds.
+    gc.collect()
+    gc.freeze()
 
 
 def _sources(store: Store, settings: Settings) -> list[ArtefactSource]:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from autoretrain.decide.performance import read_performance
-from autoretrain.domain.plan import Verdict
+from autoretrain.domain.plan import Finding, Verdict
 from autoretrain.domain.reasons import Reason
 from tests.unit.decide.builders import but, estimate, label_window, performance, quiet
 
@@ -85,3 +85,26 @@ def test_f1_has_a_floor_only_where_the_document_gives_one():
 
 def test_without_a_champion_there_is_nothing_to_measure():
     assert read_performance(but(quiet(), status__champion=None))[0].reason is Reason.EVIDENCE_MISSING
+
+
+def test_a_finding_carries_its_numbers():
+    low, unknown = (
+        read_performance(but(quiet(), performance=evidence))[0] for evidence in (performance(LOW_FOR_CERTAIN), None)
+    )
+    assert low == Finding(
+        check="accuracy",
+        verdict=Verdict.TRIGGERED,
+        reason=Reason.ACCURACY_BELOW_FLOOR,
+        message="[0.890, 0.910] from 200 audit labels",
+        value=0.90,
+        threshold=0.93,
+        comparison="<",
+    )
+    assert unknown == Finding(
+        check="accuracy",
+        verdict=Verdict.INCONCLUSIVE,
+        reason=Reason.EVIDENCE_MISSING,
+        message="the audit labels could not be read",
+        threshold=0.93,
+        comparison="<",
+    )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoretrain.decide.promotion import Judgement, SignificanceTest, judge, next_test
-from autoretrain.domain.plan import Decision, Verdict
+from autoretrain.domain.plan import Decision, Finding, Verdict
 from autoretrain.domain.reasons import Reason
 from autoretrain.domain.training import PairedComparison
 from tests.unit.decide.builders import but, comparison, metrics, spec, status, summary
@@ -101,6 +101,49 @@ def test_every_gate_is_reported_not_only_the_first():
         "McNemar p": Verdict.TRIGGERED,
         "share of one campaign": Verdict.PASSED,
     }
+
+
+def test_a_gate_carries_its_numbers():
+    found = {finding.check: finding for finding in judged(summary(holdout=None)).findings}
+    assert found["holdout accuracy"] == Finding(
+        check="holdout accuracy",
+        verdict=Verdict.PASSED,
+        reason=Reason.WITHIN_LIMITS,
+        message="holdout accuracy 0.9850, at least 0.9500 is needed",
+        value=0.985,
+        threshold=0.95,
+        comparison="<",
+    )
+    assert found["McNemar p"] == Finding(
+        check="McNemar p",
+        verdict=Verdict.PASSED,
+        reason=Reason.WITHIN_LIMITS,
+        message="McNemar p 0.0009, at most 0.0500 is allowed",
+        value=0.0009,
+        threshold=0.05,
+    )
+    assert found["holdout accuracy gain"] == Finding(
+        check="holdout accuracy gain",
+        verdict=Verdict.INCONCLUSIVE,
+        reason=Reason.EVIDENCE_MISSING,
+        message="holdout accuracy gain was not measured",
+    )
+
+
+def test_a_refusal_is_a_finding_too():
+    assert judged(summary(digest="digest-3")) == Judgement(
+        decision=HOLD,
+        reason=Reason.SAME_DIGEST,
+        message="version 4 is the champion itself, to the last weight",
+        findings=(
+            Finding(
+                check="comparison",
+                verdict=Verdict.INCONCLUSIVE,
+                reason=Reason.SAME_DIGEST,
+                message="version 4 is the champion itself, to the last weight",
+            ),
+        ),
+    )
 
 
 def test_a_promotion_says_its_numbers():

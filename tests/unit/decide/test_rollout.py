@@ -185,7 +185,12 @@ def test_a_breach_with_nothing_to_go_back_to_alerts_once(changes):
 def test_the_guard_passes_on_evidence():
     plan = decide(but(GUARDED, status__guard=guard_state(age=30)))
     assert summed_up(plan) == (Decision.NO_ACTION, Reason.GUARD_PASSED, ())
-    assert plan.intent.guard.ended == "Passed"
+    assert plan.intent.guard == but(
+        guard_state(age=30),
+        ended="Passed",
+        reason="GuardPassed",
+        message="version 3 kept every limit over 800 messages",
+    )
 
 
 def test_the_guard_ends_unproven_and_keeps_the_previous_version():
@@ -297,7 +302,7 @@ def test_an_approved_candidate_is_promoted():
         (Deploy(model=but(ref("4"), metrics=metrics())),),
     )
     assert plan.intent.handled.approve == "4"
-    assert plan.intent.rollout.expected == expected()
+    assert (plan.intent.rollout.reason, plan.intent.rollout.expected) == ("Approved", expected())
 
 
 NOT_APPROVED = {
@@ -360,6 +365,7 @@ PINNED = but(quiet(), model__spec__serving__pinned_version="2")
 def test_a_pinned_version_is_served_under_guard():
     plan = decide(PINNED)
     assert summed_up(plan) == (Decision.PROMOTE, Reason.PINNED, (Deploy(model=ref("2")),))
+    assert plan.intent.rollout.reason == "Pinned"
     done = decide(but(PINNED, status=plan.intent, served=served("2")))
     assert done.intent.guard.version == "2"
     assert decide(but(PINNED, status=done.intent, served=served("2"))).decision is Decision.NO_ACTION
@@ -379,6 +385,11 @@ def test_a_pinned_version_that_can_not_be_served_is_told_once(changes, reason):
     assert (plan.decision, plan.reason) == (Decision.ALERT, reason)
     assert [alert.event for alert in plan.alerts] == ["Held"]
     assert decide(but(observation, status=plan.intent)).alerts == ()
+
+
+def test_a_pinned_version_waits_for_the_registry():
+    plan = decide(but(PINNED, registry=None))
+    assert summed_up(plan) == (Decision.NO_ACTION, Reason.STEADY, ())
 
 
 def test_a_pinned_version_that_breaks_its_guard_is_not_served_again():

@@ -164,6 +164,16 @@ SAYINGS = {
         Reason.ADVISE_ONLY,
         ["PerformanceLow"],
     ),
+    "quality that may be low and would only advise": (
+        but(
+            quiet(),
+            performance=performance(label_window(0.925)),
+            model__spec__triggers__performance__mode=TriggerMode.ADVISE,
+        ),
+        Decision.ALERT,
+        Reason.PERFORMANCE_UNCERTAIN,
+        ["PerformanceLow"],
+    ),
     "a schedule that only advises": (
         but(SCHEDULED, model__spec__triggers__schedule__mode=TriggerMode.ADVISE),
         Decision.ALERT,
