@@ -1,7 +1,7 @@
 """How do benchmarks put messages through a real store, scored by a real model, with labels, in simulated time?
 
-The place is `LocalWorld`, as on one machine: document, state directory, SQLite. Only HTTP is left out: nobody serves, so
-that what is deployed is what is served, and the served model is asked in this process.
+The place is `LocalWorld`, as on one machine: document, state directory, SQLite. Only HTTP is left out: nobody serves,
+so that what is deployed is what is served, and the served model is asked in this process.
 """
 
 import csv
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from scipy.stats import beta
 
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
@@ -141,3 +142,10 @@ def label(
             for kind, source in kinds
         ]
     store.add_labels(labels)
+
+
+def clopper_pearson(hits: int, n: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share, two-sided."""
+    low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, n - hits + 1))
+    high = 1.0 if hits == n else float(beta.ppf(0.975, hits + 1, n - hits))
+    return low, high

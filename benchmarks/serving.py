@@ -1,9 +1,9 @@
 """How fast is serving, beside what a user would write instead? One run, all servers at once, ratios of the same round.
 
 Trains one model of the chosen profile, serves it by `uvicorn src.serve:app`, and compares with an empty FastAPI echo
-and with FastAPI over a scikit-learn pipeline of the same features. Bounds: p50 at one connection at most 1.3 x the echo's; throughput at
-least 5 x the pipeline's; start to the first right answer 2 s; 100 MiB; cold load of the champion 1 s; p99 of /predict
-moves by at most 10 % while /drift/calculate works.
+and with FastAPI over a scikit-learn pipeline of the same features. Bounds: p50 at one connection at most 1.3 x the
+echo's; throughput at least 5 x the pipeline's; start to the first right answer 2 s; 100 MiB; cold load of the champion
+1 s; p99 of /predict moves by at most 10 % while /drift/calculate works.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """The registry adapter against MLflow itself: a SQLite file without a server."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -205,6 +206,16 @@ def test_an_address_that_does_not_answer_is_one_sentence_without_its_password(mo
 )
 def test_messages_show_an_address_without_credentials(uri, shown):
     assert readable_address(uri) == shown
+
+
+def test_what_a_killed_start_left_of_a_database_is_swept_away_and_not_used(tmp_path):
+    database = tmp_path / "deep" / "mlflow.db"
+    database.parent.mkdir()
+    leftover = database.with_name("mlflow.db.1.new")
+    leftover.write_bytes(b"half a database")
+    os.utime(leftover, (0, 0))
+    assert MlflowRegistry(f"sqlite:///{database}", name=NAME).versions() == ()
+    assert [path.name for path in database.parent.iterdir()] == ["mlflow.db"]
 
 
 def test_artefacts_lie_beside_the_database_file(tmp_path, monkeypatch):

@@ -84,6 +84,10 @@ def test_the_shipped_entry_points_import_nothing_that_does_not_exist():
     for name in ("train", "monitor", "agent"):
         done = subprocess.run(
             [sys.executable, str(ROOT / "src" / f"{name}.py"), "--help"],
-            cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert done.returncode == 0, f"{name}: {done.stderr}"

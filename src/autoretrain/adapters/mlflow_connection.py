@@ -12,6 +12,7 @@ Importing MLflow takes two seconds and reads the environment, so it is imported 
 import logging
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from autoretrain.domain.errors import Waiting
 ARTEFACT_DIRECTORY: Final = "mlartifacts"
 RETRY_SECONDS: Final = 15.0
 _CREDENTIALS: Final = re.compile(r"//[^/\s]*@")
+_ABANDONED_SECONDS: Final = 600.0
 _PROXIED: Final = "mlflow-artifacts:/"
 ENVIRONMENT: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -109,7 +111,11 @@ def _open_client(tracking_uri: str) -> Any:
 def _create_database(database: Path) -> None:
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    aside = database.with_name(f".{database.name}.{os.getpid()}.new")
+    database.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in database.parent.glob(f"{database.name}.*.new"):
+        if time.time() - leftover.stat().st_mtime > _ABANDONED_SECONDS:
+            leftover.unlink(missing_ok=True)
+    aside = database.with_name(f"{database.name}.{os.getpid()}.new")
     aside.unlink(missing_ok=True)
     try:
         # The same default location that a server gives; without it MLflow would make a directory `mlruns`.

@@ -32,9 +32,7 @@ class Settings(BaseSettings):
         None, description="File of `source: key` lines; empty: no keys, feedback is anonymous."
     )
     drift_threshold: float = Field(0.15, gt=0, lt=1, description="Score above which /drift/calculate says triggered.")
-    drift_min_samples: int = Field(
-        200, ge=1, description="Messages below which /drift/calculate says inconclusive."
-    )
+    drift_min_samples: int = Field(200, ge=1, description="Messages below which /drift/calculate says inconclusive.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
     )

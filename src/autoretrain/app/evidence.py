@@ -30,18 +30,14 @@ class EvidenceReader:
     _models: dict[str, LinearModel] = field(default_factory=dict)
     _golden: dict[str, GoldenHam] = field(default_factory=dict)
 
-    def drift(
-        self, champion: ModelRef | None, *, triggers: TriggersSpec, monitoring: MonitoringSpec, now: datetime
-    ) -> tuple[DriftReport, ...]:
-        """Return the champion's last windows, oldest first; what is older than the window's age says nothing now."""
+    def drift(self, champion: ModelRef | None, *, triggers: TriggersSpec) -> tuple[DriftReport, ...]:
+        """Return the champion's last windows, oldest first; whether they are too old is the core's question."""
         if champion is None:
             return ()
-        oldest = now - timedelta(seconds=monitoring.max_age_seconds)
-        if champion.promoted_at is not None:
-            # After a rollback the version's windows from before it was replaced are not about the present.
-            oldest = max(oldest, champion.promoted_at)
         reports = self.store.reports(version=champion.version, limit=triggers.drift.consecutive_breaches)
-        return tuple(report for report in reports if report.started_at >= oldest)
+        since = champion.promoted_at
+        # After a rollback the version's windows from before it was replaced are not about the present.
+        return tuple(report for report in reports if since is None or report.started_at >= since)
 
     def pending(self, champion: ModelRef | None, *, monitoring: MonitoringSpec) -> int:
         if champion is None:

@@ -15,6 +15,7 @@ from autoretrain.app.passes import PassResult
 from autoretrain.app.serving_client import ServingClient
 from autoretrain.app.state import StateDirectory
 from autoretrain.app.trainer import LocalTrainer
+from autoretrain.decide.alerts import alerts_between
 from autoretrain.domain.deployment import Deployment, Experiment
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.observation import Observation, RegistryVersion, Served
@@ -87,15 +88,14 @@ class LocalWorld:
             model=model,
             status=status,
             served=self._served(),
-            drift=self.evidence.drift(
-                champion, triggers=model.spec.triggers, monitoring=model.spec.monitoring, now=now
-            ),
+            drift=self.evidence.drift(champion, triggers=model.spec.triggers),
             pending_messages=self.evidence.pending(champion, monitoring=model.spec.monitoring),
             performance=self.evidence.performance(champion, spec=model.spec, now=now),
             supply=self.evidence.supply(status),
             run=self.trainer(model).observe(status.active_run) if status.active_run else None,
             guard=self.evidence.guard(status),
             registry=self._registry_versions() if needs_registry else None,
+            highest_ordinal=self._recorded_ordinal() if status.run_ordinal == 0 else status.run_ordinal,
         )
 
     def apply(self, action: Action, observation: Observation) -> None:
@@ -121,7 +121,10 @@ class LocalWorld:
         if result.changed:
             self.write_status(result.status)
         self._sync_experiment(model, result.status)
-        for alert in result.plan.alerts:
+        # What is told is what came about, which is less than the plan where an action failed.
+        for alert in alerts_between(
+            result.observation.status, result.status, model_key=model.key, on=model.spec.alerts.on
+        ):
             self.notify(model.key, alert)
 
     def write_status(self, status: Status) -> None:
@@ -172,6 +175,15 @@ class LocalWorld:
             return self.registry().versions()
         except AutoRetrainError:
             return None
+
+    def _recorded_ordinal(self) -> int:
+        """Return the ordinal that the ledger says is next: after a lost status no run's name may be used again.
+
+        It counts from the status that the last pass saw, not from what it intended, so that a pass killed before its
+        status was written submits the same run again.
+        """
+        last = self.store.decisions(limit=1)
+        return int(last[0]["observation"]["status"]["run_ordinal"]) + 1 if last else 0
 
     def _require_artefact(self, version: str, digest: str) -> None:
         if self.store.artefact(digest) is None:

@@ -6,9 +6,13 @@ import pytest
 
 from autoretrain.adapters.download import ADDRESSES, DownloadFailed
 from autoretrain.adapters.settings import Settings
+from autoretrain.adapters.spammodel import load_document, parse_spam_model
 from autoretrain.app.data import prepare_data
+from autoretrain.app.training_rows import frozen_holdout
 from autoretrain.domain.errors import BadData
 from autoretrain.domain.messages import Label, LabelledMessage
+from autoretrain.ml.evaluation import evaluate
+from autoretrain.ml.training import search
 
 UCI_URL = ADDRESSES[0]
 ROWS = "ham\tSee you at lunch\nspam\tWIN a prize\n"
@@ -90,3 +94,15 @@ def test_a_file_with_another_checksum_is_refused(directory):
 def test_a_source_that_only_a_cluster_reads_is_bad_data(directory):
     with pytest.raises(BadData, match="names neither http nor file"):
         prepare_data(settings(directory, "{s3: {bucket: bucket, key: k, secretRef: {name: s}}}"), fetch_uci=never)
+
+
+@pytest.mark.slow
+def test_a_model_of_the_sample_meets_the_default_floors_so_that_a_first_start_without_a_network_serves(directory):
+    chosen = settings(directory, f"{{http: {{url: {UCI_URL}}}}}")
+    spec = parse_spam_model(load_document(chosen.spec), uid="", generation=0).spec
+    rows = prepare_data(chosen, fetch_uci=no_network).rows
+    held = frozen_holdout(rows)
+    model = search(rows, spec.training).model
+    measured = evaluate([row.label for row in held], [model.predict(row.text)[0] for row in held])
+    assert measured.accuracy >= spec.promotion.min_accuracy
+    assert measured.f1 >= spec.promotion.min_f1

@@ -97,6 +97,15 @@ def test_a_finding_carries_its_numbers():
     )
 
 
+def test_an_inconclusive_finding_says_what_is_missing():
+    assert read_drift(but(quiet(), drift=())) == Finding(
+        check="drift",
+        verdict=Verdict.INCONCLUSIVE,
+        reason=Reason.WINDOW_TOO_SMALL,
+        message="no complete window of this champion yet; 37 of 500 messages are in the first",
+    )
+
+
 def test_without_a_champion_there_is_nothing_to_measure():
     assert read_drift(but(quiet(), status__champion=None)).reason is Reason.EVIDENCE_MISSING
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from autoretrain.decide.guard import GuardEnd, read_guard
-from autoretrain.domain.plan import Verdict
+from autoretrain.domain.plan import Finding, Verdict
 from autoretrain.domain.reasons import Reason
 from tests.unit.decide.builders import NOW, but, estimate, guard_evidence, guard_state, label_window, minutes, quiet
 
@@ -83,6 +83,36 @@ def test_what_was_not_measured_is_inconclusive(figure, check):
     reading = read_guard(but(GUARDED, guard=guard_evidence(**{figure: None})))
     found = {finding.check: finding.verdict for finding in reading.findings}
     assert found[check] is Verdict.INCONCLUSIVE
+
+
+def test_a_finding_carries_its_numbers():
+    found = {finding.check: finding for finding in read_guard(GUARDED).findings}
+    assert found["spam share shift"] == Finding(
+        check="spam share shift",
+        verdict=Verdict.PASSED,
+        reason=Reason.WITHIN_LIMITS,
+        message="0.140 [0.120, 0.160], expected 0.130",
+        value=pytest.approx(0.01),
+        threshold=0.05,
+    )
+    assert found["guard accuracy"] == Finding(
+        check="guard accuracy",
+        verdict=Verdict.PASSED,
+        reason=Reason.WITHIN_LIMITS,
+        message="0.980 [0.970, 0.990], floor 0.930",
+        value=0.98,
+        threshold=0.93,
+        comparison="<",
+    )
+    unlabelled = read_guard(but(GUARDED, guard=guard_evidence(audit=None))).findings[-1]
+    assert unlabelled == Finding(
+        check="guard spam recall",
+        verdict=Verdict.INCONCLUSIVE,
+        reason=Reason.NO_AUDIT_LABELS,
+        message="no audit labels since the promotion",
+        threshold=0.80,
+        comparison="<",
+    )
 
 
 def test_a_forced_promotion_without_expectations_keeps_the_limits_that_need_none():

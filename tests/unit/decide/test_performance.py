@@ -28,6 +28,11 @@ CASES = {
         Verdict.TRIGGERED,
         Reason.ACCURACY_BELOW_FLOOR,
     ),
+    "windows at the floor are not under it": (
+        performance(LOW, windows=(label_window(0.93), label_window(0.93))),
+        Verdict.INCONCLUSIVE,
+        Reason.PERFORMANCE_UNCERTAIN,
+    ),
     "one of the last two windows is not enough": (
         performance(LOW, windows=(LOW, HIGH, LOW)),
         Verdict.INCONCLUSIVE,

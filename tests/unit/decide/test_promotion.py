@@ -130,6 +130,18 @@ def test_a_gate_carries_its_numbers():
     )
 
 
+def test_too_few_rows_are_told_in_numbers():
+    assert judged(summary(recent__rows=120)).findings[-1] == Finding(
+        check="recent rows",
+        verdict=Verdict.INCONCLUSIVE,
+        reason=Reason.TOO_FEW_LABELS,
+        message="120 recent rows with 40 of spam; 150 rows with 20 of spam are needed",
+        value=120.0,
+        threshold=150.0,
+        comparison="<",
+    )
+
+
 def test_a_refusal_is_a_finding_too():
     assert judged(summary(digest="digest-3")) == Judgement(
         decision=HOLD,

@@ -66,6 +66,7 @@ def test_a_rollout_is_complete_when_serving_says_so():
     assert plan.intent.rollout is None
     assert plan.intent.guard == GuardState(version="4", started_at=NOW, expected=expected())
     assert [alert.event for alert in plan.alerts] == ["Promoted"]
+    assert plan.message == "version 4 is served in place of version 3"
 
 
 def test_a_promotion_starts_counting_anew():
@@ -177,6 +178,9 @@ def test_a_breach_with_nothing_to_go_back_to_alerts_once(changes):
     plan = decide(breached)
     assert summed_up(plan) == (Decision.ALERT, Reason.NOTHING_TO_ROLL_BACK_TO, ())
     assert plan.intent.champion == status().champion
+    assert plan.intent.guard == GuardState(
+        version="3", started_at=NOW, expected=None, ended="Breached", reason="NothingToRollBackTo", message=plan.message
+    )
     assert [alert.event for alert in plan.alerts] == ["Degraded"]
     again = decide(but(breached, status=plan.intent))
     assert (again.decision, again.alerts) == (Decision.NO_ACTION, ())
@@ -424,6 +428,11 @@ def test_an_alias_changed_by_hand_is_put_right():
     moved = but(quiet(), registry=(registered("2", "champion"), registered("3", "previous")))
     mirror = SetAliases(champion=status().champion, candidate=None, previous=ref("2"))
     assert decide(moved).actions == (mirror,)
+
+
+def test_an_alias_that_was_left_behind_is_taken_away():
+    left = but(quiet(), status__previous=None)
+    assert decide(left).actions == (SetAliases(champion=status().champion, candidate=None, previous=None),)
 
 
 @pytest.mark.parametrize(

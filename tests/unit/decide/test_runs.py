@@ -293,6 +293,7 @@ def test_an_offer_lapses_when_its_rows_have_aged_out():
     )
     plan = decide(offered)
     assert (plan.decision, plan.reason, plan.intent.candidate) == (Decision.NO_ACTION, Reason.APPROVAL_LAPSED, None)
+    assert plan.actions == (SetAliases(champion=status().champion, candidate=None, previous=ref("2")),)
     waiting = but(offered, status__candidate__expires_at=NOW + minutes(1))
     assert decide(waiting).intent.candidate is not None
 

@@ -15,7 +15,7 @@ from autoretrain.ml.drift.labels import label_metrics
 from autoretrain.ml.drift.metrics import METRICS, SPAM_SHARE, largest_value, metric_name
 from autoretrain.ml.drift.patterns import new_spam_patterns
 from autoretrain.ml.drift.reference import SMALLEST_VIEW
-from autoretrain.ml.drift.references import GoldenHam, References, ReferenceSet, parse_references
+from autoretrain.ml.drift.references import GoldenHam, References, ReferenceSet, parse_references, rounded
 from autoretrain.ml.drift.verdict import WindowVerdict, judge
 from autoretrain.ml.linear import LinearModel
 
@@ -65,7 +65,7 @@ class DriftDetector:
         empty window scores 0.
         """
         kept = cap_per_cluster(cluster_ids(texts))
-        known = self._model.scores(texts) if scores is None else scores
+        known = rounded(self._model.scores(texts) if scores is None else scores)
         window = Corpus.of(
             [texts[index] for index in kept], [known[index] for index in kept], threshold=self._model.threshold
         )

@@ -27,6 +27,7 @@ BASE: Final = "base"
 MOST_SETS: Final = 5
 LEAST_ROWS: Final = 100
 GOLDEN_HAM: Final = 200
+SCORE_DECIMALS: Final = 6
 VIEWS: Final = ("whole", "spam", "ham", "suspect")
 LABEL_METRICS: Final = ("label_errors_spam", "label_errors_ham")
 METRIC_COUNT: Final = len(VIEWS) * len(METRICS) + 1 + len(LABEL_METRICS)
@@ -122,6 +123,11 @@ def build_references(
     return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
+def rounded(scores: Sequence[float]) -> list[float]:
+    """Scores as the artefact holds them. A window's must be rounded alike: else every tie with the reference breaks."""
+    return [round(score, SCORE_DECIMALS) for score in scores]
+
+
 def parse_references(data: bytes, *, threshold: float) -> References:
     """The artefact that `build_references` wrote; raises `ArtefactRejected` for anything else."""
     try:
@@ -140,7 +146,7 @@ def parse_references(data: bytes, *, threshold: float) -> References:
 
 
 def _built(name: str, texts: Sequence[str], *, model: LinearModel, rng: np.random.Generator) -> ReferenceSet:
-    scores = [round(score, 6) for score in model.scores(texts)]
+    scores = rounded(model.scores(texts))
     built = ReferenceSet(name, texts, scores, threshold=model.threshold, floors={})
     built.calibrate(rng=rng)
     return built

@@ -194,3 +194,24 @@ def test_audit_labels_find_errors_that_the_texts_do_not_show(report, traffic):
     found = report(texts, audited=wrong)
     assert found.score == of(found, "label_errors_ham").score > THRESHOLD
     assert "label_errors_spam" not in {metric.name for metric in found.metrics}
+
+
+def test_scores_that_tie_with_the_references_but_for_their_last_digits_are_no_drift(traffic):
+    class CoarseModel:
+        """Gives nearly everything one of two scores, as a model does that is sure of what it knows."""
+
+        threshold = 0.5
+
+        def scores(self, texts):
+            return [0.9123456789 if text.split()[0].endswith("s") else 0.0123456789 for text in texts]
+
+    model = CoarseModel()
+    detector = DriftDetector.load(build_references(model, traffic().draw(600, seed=1), seed=0), model)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    reports = [
+        detector.evaluate(
+            traffic().texts(250, seed=50 + seed), window_id="w", model_version="v1", started_at=at, ended_at=at
+        )
+        for seed in range(5)
+    ]
+    assert [report.score > THRESHOLD for report in reports] == [False] * 5

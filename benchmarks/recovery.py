@@ -1,0 +1,333 @@
+"""Does the closed loop win back what drift takes, and what does it cost on the old messages?
+
+Each stream of `../shared/data/streams` is played through the real store and the real passes, in simulated time: 250
+messages an hour, a pass every 50 messages, the product's defaults with windows of 250. The champion at the start is
+trained on `uci_train_A.csv`. The loop sees texts; labels arrive one window late, of an audit sample (20 % of messages,
+drawn as serving draws it) and of a share of messages that users report. What MLflow would keep stands in a list.
+
+At each promotion three models are compared on the rest of the stream: the one of the start, which never retrains; the
+promoted one; and full retraining: the same search on base and every label of the stream up to that moment, 100 % of
+them and none of them late, nothing held back to judge on. `arrived` is full retraining on what had arrived by then.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from local_traffic import answer, data_dir, deployed_model, label, read_csv, write_document
+from replay_world import ReplayWorld, open_replay
+
+from autoretrain.app.monitoring import WindowMonitor
+from autoretrain.app.passes import run_pass
+from autoretrain.domain.messages import Label, LabelledMessage, Prediction
+from autoretrain.domain.plan import Decision
+from autoretrain.domain.spec import TrainingSpec
+from autoretrain.ml.evaluation import evaluate
+from autoretrain.ml.linear import LinearModel
+from autoretrain.ml.splits import in_holdout
+from autoretrain.ml.text import canonical
+from autoretrain.ml.training import search
+
+START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
+WINDOW, STEP = 250, 50
+APART = timedelta(hours=1) / WINDOW
+AUDIT_RATE = 0.2
+LEAST_REST = WINDOW  # messages; F1 on fewer says little
+MOST_PASSES = 20
+MUST_SHARE, MOST_LOST = 0.9, 0.01
+JUDGEMENTS = {Decision.PROMOTE, Decision.HOLD, Decision.REJECT, Decision.ROLLBACK}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A pass that started a run or judged one; `at` counts the messages before it."""
+
+    at: int
+    decision: Decision
+    reason: str
+    message: str
+    model: bytes = b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """One promotion: F1 on the rest of the stream of the four models."""
+
+    at: int
+    rest: int
+    fixed: float
+    ours: float
+    full: float
+    arrived: float
+
+    @property
+    def share(self) -> float:
+        """The part of what full retraining wins that was won."""
+        return (self.ours - self.fixed) / (self.full - self.fixed) if self.full > self.fixed else 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """What became of one stream. `lost` is F1 lost on messages of `uci_holdout_A.csv` that are not in the stream."""
+
+    name: str
+    kind: str
+    messages: int
+    events: tuple[Event, ...]
+    recoveries: tuple[Recovery, ...]
+    alarm: str
+    lost: float | None
+    held_out: int
+    live: float
+    live_fixed: float
+    live_messages: int
+
+
+def pass_until_quiet(world: ReplayWorld, now: datetime, *, at: int) -> list[Event]:
+    """Passes as they follow each other while something is under way, with what they decided."""
+    events = []
+    for number in range(MOST_PASSES):
+        result = run_pass(world, now + number * timedelta(seconds=5))
+        plan, before, after = result.plan, result.observation.status, result.status
+        if plan.decision in JUDGEMENTS | {Decision.RETRAIN} and before.history != after.history:
+            deployed = deployed_artefact(world) if plan.decision is Decision.PROMOTE else b""
+            events.append(
+                Event(at=at, decision=plan.decision, reason=plan.reason, message=plan.message, model=deployed)
+            )
+        if not plan.actions and before.history == after.history:
+            return events
+    raise RuntimeError(f"{MOST_PASSES} passes and still not quiet: {events[-1] if events else 'nothing decided'}")
+
+
+def deployed_artefact(world: ReplayWorld) -> bytes:
+    deployment = world.store.deployment()
+    artefact = world.store.artefact(deployment.digest) if deployment else None
+    return artefact.model if artefact else b""
+
+
+def play(
+    directory: Path, rows: Sequence[LabelledMessage], base: Sequence[LabelledMessage], *, reports: float, seed: int
+) -> tuple[list[Event], list[Label]]:
+    """Let the stream pass; returns what was decided and what was answered."""
+    world = open_replay(directory, base)
+    monitor = WindowMonitor(world.store)
+    reported = np.random.default_rng(seed).random(len(rows)) < reports
+    answered: list[Prediction] = []
+    events: list[Event] = []
+    arrived = 0
+    for first in range(0, len(rows), STEP):
+        served = deployed_model(world.store)
+        if served is None:
+            raise RuntimeError("nothing is deployed")
+        start, part = START + first * APART, rows[first : first + STEP]
+        answered += answer(
+            world.store,
+            part,
+            served=served,
+            start=start,
+            apart=APART,
+            audit_rate=AUDIT_RATE,
+            name=f"m{first}",
+            seed=seed,
+        )
+        now, due = START + len(answered) * APART, max(0, len(answered) - WINDOW)
+        pairs = [(answered[index], rows[index].label) for index in range(arrived, due)]
+        label(world.store, pairs, received_at=now, reported=reported[arrived:due])
+        arrived = due
+        monitor.measure(world.model().spec.monitoring, now=now)
+        events += pass_until_quiet(world, now, at=len(answered))
+    world.close()
+    return events, [prediction.label for prediction in answered]
+
+
+def play_stream(job: tuple[str, Path, Path, TrainingSpec, float, int]) -> Played:
+    name, data, template, training, reports, seed = job
+    warnings.simplefilter("ignore")
+    truth = json.loads((data / "truth_dev.json").read_text(encoding="utf-8"))["streams"][name]
+    lines = (data / "streams" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [LabelledMessage(text=row["text"], label=Label(row["label"])) for row in map(json.loads, lines)]
+    base = read_csv(data / "uci_train_A.csv")
+    with tempfile.TemporaryDirectory(prefix="autoretrain-recovery-") as temporary:
+        directory = Path(temporary) / "world"
+        shutil.copytree(template, directory)
+        world = open_replay(directory, base)
+        fixed = LinearModel.load(deployed_artefact(world))
+        world.close()
+        events, answers = play(directory, rows, base, reports=reports, seed=seed)
+    promoted = [event for event in events if event.decision is Decision.PROMOTE]
+    recoveries = [
+        recover(event, rows, base, fixed=fixed, training=training)
+        for event in promoted
+        if len(rows) - event.at >= LEAST_REST
+    ]
+    seen = {canonical(row.text) for row in rows}
+    held_out = [row for row in read_csv(data / "uci_holdout_A.csv") if canonical(row.text) not in seen]
+    lost = f1(fixed, held_out) - f1(LinearModel.load(promoted[-1].model), held_out) if promoted and held_out else None
+    harm = next((window["start"] for window in truth["windows"] if window["harmful"]), None)
+    after = range(harm, len(rows)) if harm is not None else range(len(rows))
+    return Played(
+        name=name,
+        kind=truth["kind"],
+        messages=len(rows),
+        events=tuple(events),
+        recoveries=tuple(recoveries),
+        alarm=windows_to_alarm(events, harm),
+        lost=lost,
+        held_out=len(held_out),
+        live=evaluate([rows[i].label for i in after], [answers[i] for i in after]).f1,
+        live_fixed=f1(fixed, [rows[i] for i in after]),
+        live_messages=len(after),
+    )
+
+
+def recover(
+    event: Event,
+    rows: Sequence[LabelledMessage],
+    base: Sequence[LabelledMessage],
+    *,
+    fixed: LinearModel,
+    training: TrainingSpec,
+) -> Recovery:
+    own = [row for row in base if not in_holdout(row.text)]
+    rest = rows[event.at :]
+    return Recovery(
+        at=event.at,
+        rest=len(rest),
+        fixed=f1(fixed, rest),
+        ours=f1(LinearModel.load(event.model), rest),
+        full=f1(search([*own, *rows[: event.at]], training, holdout_share=0.0).model, rest),
+        arrived=f1(search([*own, *rows[: max(0, event.at - WINDOW)]], training, holdout_share=0.0).model, rest),
+    )
+
+
+def f1(model: LinearModel, rows: Sequence[LabelledMessage]) -> float:
+    return evaluate([row.label for row in rows], [model.predict(row.text)[0] for row in rows]).f1
+
+
+def windows_to_alarm(events: Sequence[Event], harm: int | None) -> str:
+    """Windows from the first harmful message to the start of a run; a run that began earlier says so."""
+    starts = [event.at for event in events if event.decision is Decision.RETRAIN]
+    if harm is None:
+        return "no harm"
+    later = [at for at in starts if at > harm]
+    early = f" ({len(starts) - len(later)} before)" if len(starts) > len(later) else ""
+    return (f"{(later[0] - harm) / WINDOW:.1f}" if later else "never") + early
+
+
+def print_stream(played: Played, *, verbose: bool) -> None:
+    count = Counter(event.decision for event in played.events)
+    others = Counter(
+        f"{event.decision} {event.reason}"
+        for event in played.events
+        if event.decision in {Decision.HOLD, Decision.REJECT, Decision.ROLLBACK}
+    )
+    lost = "-" if played.lost is None else f"{played.lost:+.4f} of {played.held_out}"
+    print(
+        f"{played.name:30} {played.kind:17} {played.alarm:14} {count[Decision.RETRAIN]:4} {count[Decision.PROMOTE]:9}  "
+        f"{played.live_fixed:.3f} -> {played.live:.3f} ({played.live_messages})  {lost:18} "
+        f"{', '.join(f'{n} {reason}' for reason, n in others.items())}"
+    )
+    for each in played.recoveries:
+        print(
+            f"    promoted after {each.at}: F1 on the {each.rest} left: fixed {each.fixed:.3f}, ours {each.ours:.3f}, "
+            f"full {each.full:.3f}, arrived {each.arrived:.3f}; won back {each.share:.2f}"
+        )
+    if verbose:
+        for event in played.events:
+            print(f"    {event.at:6} {event.decision:9} {event.reason}: {event.message}")
+
+
+def print_totals(played: Sequence[Played]) -> bool:
+    """Print the sums over the streams that drift; whether the figures to reach are reached."""
+    drifting = [each for each in played if each.kind not in {"no_drift", "prior_shift"}]
+    first = [each.recoveries[0] for each in drifting if each.recoveries]
+    last = [each.recoveries[-1] for each in drifting if each.recoveries]
+    losses = [each.lost for each in played if each.lost is not None]
+    print(f"\n{len(first)} of {len(drifting)} streams that drift had a promotion with {LEAST_REST} messages left")
+    for title, found in (("first", first), ("last", last)):
+        if found:
+            pooled = sum(each.ours - each.fixed for each in found) / sum(each.full - each.fixed for each in found)
+            of_arrived = sum(each.ours - each.fixed for each in found) / sum(
+                each.arrived - each.fixed for each in found
+            )
+            print(
+                f"after the {title} promotion: won back {pooled:.3f} of what full retraining wins (of the F1 summed; "
+                f"mean of streams {fmean(each.share for each in found):.3f}, least {min(e.share for e in found):.3f}); "
+                f"{of_arrived:.3f} of what full retraining on arrived labels wins"
+            )
+    worst = max(losses, default=0.0)
+    print(f"F1 lost on UCI: {worst:+.4f} at most, over {len(losses)} streams with a promotion")
+    share = sum(e.ours - e.fixed for e in last) / sum(e.full - e.fixed for e in last) if last else 0.0
+    met = share >= MUST_SHARE and worst <= MOST_LOST
+    print(f"aims: >= {MUST_SHARE:.0%} won back: {share >= MUST_SHARE}; <= {MOST_LOST} lost: {worst <= MOST_LOST}")
+    return met
+
+
+def first_champion(directory: Path, base: Sequence[LabelledMessage], *, profile: str) -> TrainingSpec:
+    """Train and promote the first model by passes of the loop itself, a day and a half before the streams."""
+    spec = {
+        "training": {"profile": profile},
+        "monitoring": {"window": {"size": WINDOW, "minSamples": 200}, "audit": {"rate": str(AUDIT_RATE)}},
+        "triggers": {"schedule": {"mode": "Disabled"}},
+    }
+    write_document(directory, spec)
+    world = open_replay(directory, base)
+    pass_until_quiet(world, START - timedelta(hours=36), at=0)
+    training = world.model().spec.training
+    served = world.store.deployment()
+    world.close()
+    if served is None:
+        sys.exit("the first model was not promoted")
+    return training
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profile", default="Word", choices=["Word", "WordAndCharacter"])
+    parser.add_argument("--stream", action="append", help="only streams whose name contains this; again for more")
+    parser.add_argument("--reports", type=float, default=0.3, help="share of messages whose label users send")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="streams played at the same time")
+    parser.add_argument("--verbose", action="store_true", help="print every decision")
+    options = parser.parse_args()
+    data, started = data_dir(), time.perf_counter()
+    if not (data / "truth_dev.json").exists():
+        parser.error(f"no streams in {data}; set AUTORETRAIN_DATA_DIR")
+    names = sorted(json.loads((data / "truth_dev.json").read_text(encoding="utf-8"))["streams"])
+    names = [name for name in names if any(part in name for part in options.stream or [""])]
+    with tempfile.TemporaryDirectory(prefix="autoretrain-recovery-") as template:
+        training = first_champion(Path(template), read_csv(data / "uci_train_A.csv"), profile=options.profile)
+        jobs = [(name, data, Path(template), training, options.reports, options.seed) for name in names]
+        print(
+            f"seed {options.seed}, profile {options.profile}, {AUDIT_RATE:.0%} audited, "
+            f"{options.reports:.0%} reported, labels {WINDOW} messages late\n{'stream':30} {'kind':17} {'windows to run':14} runs promotions  "
+            f"{'F1 served, fixed -> loop':26} {'F1 lost on UCI':18} not promoted"
+        )
+        played = []
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(max_workers=options.jobs, mp_context=context) as pool:
+            for each in pool.map(play_stream, jobs):
+                print_stream(each, verbose=options.verbose)
+                sys.stdout.flush()
+                played.append(each)
+    met = print_totals(played)
+    print(f"{time.perf_counter() - started:.0f} s")
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
