@@ -2,13 +2,13 @@
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
 
 
-def configure_logging(level: str) -> None:
+def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
     """Send this process's logs through structlog. Access logs are off: the metrics count requests."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -29,7 +29,7 @@ def configure_logging(level: str) -> None:
             structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event, default=str).decode()),
         ],
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]

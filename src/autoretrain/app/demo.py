@@ -178,6 +178,6 @@ def summary(stack: Stack, traffic: Traffic) -> list[str]:
     return [
         f"{traffic.sent} requests, {traffic.failed} failed",
         f"{traffic.reports} labels reported late, {traffic.audits} messages of the audit sample labelled",
-        f"served now: {stack.current()['version']}",
+        f"served now: {stack.current()['model_version']}",
         *([f"failures: {', '.join(traffic.failures)}"] if traffic.failures else []),
     ]

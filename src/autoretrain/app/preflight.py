@@ -37,7 +37,7 @@ def check_machine(directory: Path, *, ports: dict[str, int], own_pids: frozenset
         if is_free(port):
             continue
         pid, name = holder_of(port)
-        if pid in own_pids:
+        if pid is not None and _session_of(pid) in own_pids:
             continue
         who = f"{name} (pid {pid})" if pid else "another process"
         problems.append(f"Port {port} is taken by {who}. Move ours: {variable}={free_port_after(port)} make run")
@@ -57,11 +57,37 @@ def ports_from_environment() -> dict[str, int]:
 
 def leftover_pids(root: Path) -> frozenset[int]:
     """Return the processes that an earlier run of ours did not live to stop; `run` takes their ports back."""
-    children = root / os.environ.get("AUTORETRAIN_STATE_DIR", ".autoretrain") / "children.json"
+    children = _state_directory(root) / "children.json"
     try:
         return frozenset(int(child["pid"]) for child in json.loads(children.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
         return frozenset()
+
+
+def running_controller(root: Path) -> str:
+    """Return a sentence that names the controller that runs on this state, or '' where none does."""
+    path = _state_directory(root) / "controller.json"
+    try:
+        known = json.loads(path.read_text())
+        command = Path(f"/proc/{known['pid']}/cmdline")
+        if command.exists() and b"autoretrain" not in command.read_bytes():
+            return ""  # the number belongs to somebody else by now
+        os.kill(known["pid"], 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return f"`autoretrain {known['purpose']}` (pid {known['pid']}) already runs on {path.parent}. Stop it first."
+
+
+def _state_directory(root: Path) -> Path:
+    return root / os.environ.get("AUTORETRAIN_STATE_DIR", ".autoretrain")
+
+
+def _session_of(pid: int) -> int:
+    """Children of ours lead a session each, so that their own children are known by it."""
+    try:
+        return os.getsid(pid)
+    except (OSError, AttributeError):
+        return pid
 
 
 def is_free(port: int, *, host: str = "127.0.0.1") -> bool:

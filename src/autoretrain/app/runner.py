@@ -11,6 +11,7 @@ import structlog
 
 from autoretrain.adapters import spammodel
 from autoretrain.adapters.alerts import AlertSender
+from autoretrain.adapters.logs import configure_logging
 from autoretrain.adapters.registry_mlflow import server_command
 from autoretrain.adapters.settings import Settings
 from autoretrain.app import narration, preflight
@@ -52,7 +53,9 @@ class LocalController:
         steps = Steps(own=STEPS)
         try:
             with stopping_on_signals(), self.state.lock(purpose="run"):
-                return self._run(steps)
+                with self.state.log("controller").open("a", encoding="utf-8") as out:
+                    configure_logging(self.settings.log_level, stream=out)
+                    return self._run(steps)
         except Stopped as stopped:
             return stopped.code
 
@@ -128,7 +131,7 @@ class LocalController:
 
     def _first_model(self, world: LocalWorld, steps: Steps) -> None:
         """Make passes until a champion is served; on a second start that is at once."""
-        with steps.step("Serve a champion") as notes:
+        with steps.step("Serve a champion", talks=True) as notes:
             if world.state.read_status(world.model().key).champion is None:
                 self._wait_for_mlflow()  # it makes its database, which training then uses too
             deadline = time.monotonic() + FIRST_MODEL_SECONDS
@@ -154,6 +157,7 @@ class LocalController:
                     tidy_at = utc_now() + TIDY_EVERY
             except (InvalidSpec, StoreUnavailable) as error:
                 # Serving goes on; the document or the store has to be mended, and is looked at again.
+                say(f"no pass was made: {error}")
                 log.warning("no pass was made", error=str(error))
                 self._sleep(BLOCKED_SECONDS)
                 continue
@@ -170,9 +174,8 @@ class LocalController:
         result = run_pass(world, utc_now())
         if matters(result):
             plan = result.plan
-            log.info(
-                "pass", model=result.observation.model.key, decision=plan.decision, reason=plan.reason, why=plan.message
-            )
+            say(f"{plan.decision} ({plan.reason}): {plan.message}")
+            log.info("pass", model=result.observation.model.key, decision=plan.decision, reason=plan.reason)
         return result
 
     def _requests_stamp(self, key: str) -> float:
@@ -181,6 +184,7 @@ class LocalController:
 
     def _sleep(self, seconds: float) -> None:
         for note in self._supervisor.heal():
+            say(note)
             log.warning("child", note=note)
         time.sleep(seconds)
 
@@ -200,3 +204,9 @@ class LocalController:
         raise AutoRetrainError(
             f"{name} does not answer after {START_SECONDS:.0f} s. It said: {last} (log: {child_log})"
         )
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal; the log has the same as JSON."""
+    sys.stderr.write(f"      {utc_now():%H:%M:%S} {text}\n")
+    sys.stderr.flush()

@@ -1,7 +1,10 @@
 """What stands in the way of a start is said before any work, with what to do about it."""
 
+import json
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -33,7 +36,7 @@ def test_a_port_held_by_a_process_that_an_earlier_run_left_is_no_problem(tmp_pat
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         ports = {"AUTORETRAIN_SERVING_PORT": taken.getsockname()[1]}
-        assert preflight.check_machine(tmp_path, ports=ports, own_pids=frozenset({os.getpid()})) == []
+        assert preflight.check_machine(tmp_path, ports=ports, own_pids=frozenset({os.getsid(0)})) == []
 
 
 def test_a_port_that_is_no_number_is_refused_by_its_variable(monkeypatch):
@@ -56,3 +59,12 @@ def test_leftovers_are_read_from_the_children_file_and_a_broken_file_means_none(
     assert preflight.leftover_pids(tmp_path) == frozenset({7})
     children.write_text("{half")
     assert preflight.leftover_pids(tmp_path) == frozenset()
+
+
+def test_a_controller_that_runs_is_named_and_one_that_ended_is_not(tmp_path):
+    owner = tmp_path / ".autoretrain" / "controller.json"
+    owner.parent.mkdir()
+    with subprocess.Popen([sys.executable, "-c", "input()", "autoretrain"], stdin=subprocess.PIPE) as controller:
+        owner.write_text(json.dumps({"pid": controller.pid, "purpose": "run"}))
+        assert preflight.running_controller(tmp_path).startswith(f"`autoretrain run` (pid {controller.pid})")
+    assert preflight.running_controller(tmp_path) == ""
