@@ -52,10 +52,13 @@ class LocalController:
         """Run until a signal; return the exit code."""
         steps = Steps(own=STEPS)
         try:
-            with stopping_on_signals(), self.state.lock(purpose="run"):
-                with self.state.log("controller").open("a", encoding="utf-8") as out:
-                    configure_logging(self.settings.log_level, stream=out)
-                    return self._run(steps)
+            with (
+                stopping_on_signals(),
+                self.state.lock(purpose="run"),
+                self.state.log("controller").open("a", encoding="utf-8") as out,
+            ):
+                configure_logging(self.settings.log_level, stream=out)
+                return self._run(steps)
         except Stopped as stopped:
             return stopped.code
 
