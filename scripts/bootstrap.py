@@ -17,7 +17,7 @@ STAMP = VENV / "autoretrain-lock.sha256"
 INSTALL_SECONDS = 900
 VERBS_WITH_PORTS = {"run"}
 OWN_STEPS = 2
-LATER_STEPS = {"run": 5, "demo": 8}
+LATER_STEPS = {"run": 4, "demo": 8}
 
 if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python meets first
     found = ".".join(map(str, sys.version_info[:2]))
@@ -80,7 +80,7 @@ def install() -> None:
     run_quietly([*pip, "install", "-q", "--require-hashes", "-r", str(uv_lock)], what="Installing uv")
     uv = [str(venv_python()), "-m", "uv", "pip"]
     run_quietly(
-        [*uv, "sync", "-q", "--python", str(venv_python()), "--require-hashes", str(LOCK)],
+        [*uv, "sync", "-q", "--compile-bytecode", "--python", str(venv_python()), "--require-hashes", str(LOCK)],
         what="Installing the locked packages",
     )
     run_quietly(

@@ -25,7 +25,7 @@ from autoretrain.app.supervisor import ChildSpec, Supervisor, end_leftovers
 from autoretrain.domain.errors import AutoRetrainError, InvalidSpec, StoreUnavailable
 from autoretrain.domain.spec import SpamModel
 
-STEPS = 5
+STEPS = 4
 START_SECONDS = 120.0
 FIRST_MODEL_SECONDS = 900.0
 HEAL_SECONDS = 0.5
@@ -79,8 +79,6 @@ class LocalController:
         try:
             self._start_services(steps, world.model())
             self._first_model(world, steps)
-            with steps.step("Wait for MLflow"):
-                self._wait_for_mlflow()
             sys.stderr.write(
                 narration.welcome(self.settings, source_note=prepared.source_note, with_dashboard=self.with_dashboard)
             )
@@ -129,14 +127,12 @@ class LocalController:
                 self._supervisor.start(child)
             self._wait("serving", f"http://{settings.host}:{settings.serving_port}/livez")
 
-    def _wait_for_mlflow(self) -> None:
-        self._wait("mlflow", f"http://{self.settings.host}:{self.settings.mlflow_port}/health")
-
     def _first_model(self, world: LocalWorld, steps: Steps) -> None:
         """Make passes until a champion is served; on a second start that is at once."""
         with steps.step("Serve a champion", talks=True) as notes:
             if world.state.read_status(world.model().key).champion is None:
-                self._wait_for_mlflow()  # it makes its database, which training then uses too
+                # It makes its database, which training then uses too. Later starts need not wait for it.
+                self._wait("mlflow", f"http://{self.settings.host}:{self.settings.mlflow_port}/health")
             deadline = time.monotonic() + FIRST_MODEL_SECONDS
             while time.monotonic() < deadline:
                 result = self._pass(world)
