@@ -45,8 +45,11 @@ def store(settings):
         yield opened
 
 
-def shown(settings):
-    app = AppTest.from_file(str(Path(page.__file__)), default_timeout=60).run()
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def shown(settings, *, script=Path(page.__file__)):
+    app = AppTest.from_file(str(script), default_timeout=60).run()
     assert not app.exception
     return app
 
@@ -83,8 +86,11 @@ def report(score):
     )
 
 
-def test_an_empty_state_says_that_there_is_no_champion_and_no_window(settings):
-    app = shown(settings)
+@pytest.mark.parametrize(
+    "script", [Path(page.__file__), ROOT / "src" / "dashboard.py"], ids=["autoretrain dashboard", "src/dashboard.py"]
+)
+def test_an_empty_state_says_that_there_is_no_champion_and_no_window(settings, script):
+    app = shown(settings, script=script)
     assert [metric.value for metric in app.metric][:1] == ["none yet"]
     assert "No window is complete yet." in [info.value for info in app.info]
 
