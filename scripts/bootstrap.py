@@ -116,9 +116,11 @@ def main(arguments: list[str]) -> int:
             ports = preflight.ports_from_environment() if verb in VERBS_WITH_PORTS else {}
         except ValueError as error:
             sys.exit(f"\n{error}")
-        if verb in VERBS_WITH_PORTS and (running := preflight.running_controller(ROOT)):
+        if verb in VERBS_WITH_PORTS and (running := preflight.running_controller(preflight.state_directory(ROOT))):
             sys.exit(f"\n{running}")
-        problems = preflight.check_machine(ROOT, ports=ports, own_pids=preflight.leftover_pids(ROOT))
+        problems = preflight.check_machine(
+            ROOT, ports=ports, own_pids=preflight.leftover_pids(preflight.state_directory(ROOT))
+        )
         if problems:
             sys.exit("\n" + "\n".join(problems))
     with counter.step("Install the locked packages into .venv") as notes:

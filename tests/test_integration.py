@@ -28,7 +28,7 @@ spec:
     window: {size: 250, minSamples: 200}
     audit: {rate: "0.2"}
   triggers: {cooldownSeconds: 0, minNewLabels: 1500}
-  promotion: {minAccuracy: "0.90", minF1: "0.80", maxHamFalsePositiveIncrease: "0.01"}
+  promotion: {minAccuracy: "0.93", minF1: "0.80", maxHamFalsePositiveIncrease: "0.01"}
   guard: {durationSeconds: 15, minMessages: 200, maxDurationSeconds: 120}
 """
 

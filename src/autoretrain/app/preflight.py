@@ -55,18 +55,18 @@ def ports_from_environment() -> dict[str, int]:
     return ports
 
 
-def leftover_pids(root: Path) -> frozenset[int]:
+def leftover_pids(state: Path) -> frozenset[int]:
     """Return the processes that an earlier run of ours did not live to stop; `run` takes their ports back."""
-    children = _state_directory(root) / "children.json"
+    children = state / "children.json"
     try:
         return frozenset(int(child["pid"]) for child in json.loads(children.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
         return frozenset()
 
 
-def running_controller(root: Path) -> str:
+def running_controller(state: Path) -> str:
     """Return a sentence that names the controller that runs on this state, or '' where none does."""
-    path = _state_directory(root) / "controller.json"
+    path = state / "controller.json"
     try:
         known = json.loads(path.read_text())
         command = Path(f"/proc/{known['pid']}/cmdline")
@@ -78,7 +78,7 @@ def running_controller(root: Path) -> str:
     return f"`autoretrain {known['purpose']}` (pid {known['pid']}) already runs on {path.parent}. Stop it first."
 
 
-def _state_directory(root: Path) -> Path:
+def state_directory(root: Path) -> Path:
     return root / os.environ.get("AUTORETRAIN_STATE_DIR", ".autoretrain")
 
 

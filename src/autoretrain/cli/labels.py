@@ -54,8 +54,8 @@ def answer_queue(arguments: argparse.Namespace) -> int:
         sys.stdout.write("Nothing waits for a label. The share that is drawn is spec.monitoring.audit.rate.\n")
         return 0
     done = 0
-    for prediction in queue:
-        answer = ask(prediction, position=f"{done + 1}/{len(queue)}")
+    for number, prediction in enumerate(queue, start=1):
+        answer = ask(prediction, position=f"{number}/{len(queue)}")
         if answer is None:
             break
         if answer:

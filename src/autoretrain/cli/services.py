@@ -65,6 +65,7 @@ def become(command: list[str]) -> int:
 
 
 def run_monitor(arguments: argparse.Namespace) -> int:
+    from autoretrain.adapters.alerts import AlertSender
     from autoretrain.app.local import LocalWorld
     from autoretrain.app.monitor import Monitor, repeat, serve_metrics
     from autoretrain.app.scheduling import run_schedule
@@ -72,7 +73,8 @@ def run_monitor(arguments: argparse.Namespace) -> int:
     from autoretrain.cli import check
 
     settings = Settings()
-    world = LocalWorld.open(settings, expect_serving=False)
+    sender = AlertSender.from_environment()
+    world = LocalWorld.open(settings, expect_serving=False, notify=sender.send)
     monitor = Monitor(world)
     if arguments.check_now:
         return check.print_check(monitor)
@@ -89,6 +91,7 @@ def run_monitor(arguments: argparse.Namespace) -> int:
         return stopped.code
     finally:
         world.close()
+        sender.close()
     return 0
 
 

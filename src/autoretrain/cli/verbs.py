@@ -13,6 +13,7 @@ from autoretrain.app.local import LocalWorld, utc_now
 from autoretrain.app.passes import run_pass
 from autoretrain.app.state import StateDirectory
 from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.domain.plan import Decision
 from autoretrain.domain.status import Status
 
 FOLLOW_SECONDS = 900.0
@@ -82,11 +83,15 @@ def requested(arguments: argparse.Namespace, *, status: Status) -> dict[str, Any
 
 
 def follow(world: LocalWorld, *, key: str, command: str) -> int:
-    """Print the decisions that follow until nothing is under way; make the passes where no controller does."""
+    """Print the decisions that follow until nothing is under way; make the passes where no controller does.
+
+    Returns 1 where the last of them says that the request could not be followed.
+    """
     state: StateDirectory = world.state
     requests, _ = state.read_requests(key)
     lock = None if state.controller_runs() else state.lock(purpose=command)
     told = set(state.read_status(key).history)
+    refused = False
     deadline = time.monotonic() + FOLLOW_SECONDS
     try:
         while time.monotonic() < deadline:
@@ -96,6 +101,7 @@ def follow(world: LocalWorld, *, key: str, command: str) -> int:
             for entry in status.history:
                 if entry not in told:
                     told.add(entry)
+                    refused = entry.decision == Decision.ALERT
                     sys.stdout.write(f"{entry.at:%H:%M:%S} {entry.decision} ({entry.reason}): {entry.message}\n")
             handled = status.handled
             done = {
@@ -105,7 +111,7 @@ def follow(world: LocalWorld, *, key: str, command: str) -> int:
                 "promote": handled.promote == requests.promote_token,
             }[command]
             if done and status.active_run is None and status.rollout is None:
-                return 0
+                return int(refused)
             time.sleep(PAUSE_SECONDS)
     finally:
         if lock is not None:

@@ -52,9 +52,8 @@ def test_too_little_disk_is_said_with_the_figure(tmp_path, monkeypatch):
 
 
 def test_leftovers_are_read_from_the_children_file_and_a_broken_file_means_none(tmp_path):
-    children = tmp_path / ".autoretrain" / "children.json"
+    children = tmp_path / "children.json"
     assert preflight.leftover_pids(tmp_path) == frozenset()
-    children.parent.mkdir()
     children.write_text('[{"pid": 7, "created": 1.0}]')
     assert preflight.leftover_pids(tmp_path) == frozenset({7})
     children.write_text("{half")
@@ -62,8 +61,7 @@ def test_leftovers_are_read_from_the_children_file_and_a_broken_file_means_none(
 
 
 def test_a_controller_that_runs_is_named_and_one_that_ended_is_not(tmp_path):
-    owner = tmp_path / ".autoretrain" / "controller.json"
-    owner.parent.mkdir()
+    owner = tmp_path / "controller.json"
     with subprocess.Popen([sys.executable, "-c", "input()", "autoretrain"], stdin=subprocess.PIPE) as controller:
         owner.write_text(json.dumps({"pid": controller.pid, "purpose": "run"}))
         assert preflight.running_controller(tmp_path).startswith(f"`autoretrain run` (pid {controller.pid})")

@@ -104,3 +104,20 @@ def test_reset_removes_the_state_and_mlflows_files(machine):
 def test_data_check_of_a_file_that_is_not_there_is_bad_input_with_its_name(machine, capsys):
     assert main(["data", "check", "absent.tsv"]) == 64
     assert "absent.tsv" in capsys.readouterr().err
+
+
+def test_a_rollback_with_nothing_to_go_back_to_says_so_and_has_failed(capsys):
+    from autoretrain.adapters.settings import Settings
+    from autoretrain.app.local import LocalWorld, utc_now
+    from autoretrain.domain.deployment import Deployment, ModelArtefact
+    from autoretrain.domain.status import ModelRef
+
+    world = LocalWorld.open(Settings(), expect_serving=False)
+    world.store.put_artefact(
+        ModelArtefact(version="1", digest="sha256:1", run_id="r", model=b"m", reference=b"r", card="{}")
+    )
+    world.store.deploy(Deployment(version="1", digest="sha256:1"))
+    world.write_status(Status(champion=ModelRef(version="1", digest="sha256:1", promoted_at=utc_now())))
+    world.close()
+    assert main(["rollback"]) == 1
+    assert "NothingToRollBackTo" in capsys.readouterr().out
