@@ -13,6 +13,7 @@ from autoretrain.decide.guard import GuardEnd
 from autoretrain.decide.rollout import is_overdue, is_served
 from autoretrain.decide.storm import holds
 from autoretrain.decide.triggers import evaluate_triggers
+from autoretrain.domain.errors import Problem
 from autoretrain.domain.observation import Observation
 from autoretrain.domain.plan import Verdict
 from autoretrain.domain.reasons import Reason
@@ -84,6 +85,8 @@ def _reconciling(observation: Observation) -> Answer | None:
 
 def _stalled(observation: Observation) -> Answer | None:
     """What only a changed document, or new data, can get out of."""
+    if observation.document_problems:
+        return invalid_spec(observation.document_problems, holds="the last good document holds")
     status = observation.status
     problem = pin_problem(observation)
     if problem is not None:
@@ -92,6 +95,12 @@ def _stalled(observation: Observation) -> Answer | None:
     if refused and status.last_run and status.last_run.training_hash == observation.model.training_hash:
         return True, Reason.TRAINING_BAD_INPUT, f"run {status.last_run.name} refused its data or spec"
     return None
+
+
+def invalid_spec(problems: tuple[Problem, ...], *, holds: str) -> Answer:
+    """What Stalled says of a document that can't be followed; `holds` is what is done meanwhile."""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return True, Reason.INVALID_SPEC, f"{problems[0]}{more}; {holds}"
 
 
 def _metrics_available(observation: Observation) -> Answer:

@@ -5,12 +5,13 @@ passes only on evidence: too few messages extend it up to `maxDurationSeconds`, 
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from autoretrain.domain.metrics import Estimate
-from autoretrain.domain.observation import GuardEvidence, Observation
+from autoretrain.domain.observation import GuardEvidence, LabelWindow, Observation
 from autoretrain.domain.plan import Finding, Verdict
 from autoretrain.domain.reasons import Reason
 from autoretrain.domain.spec import SpamModelSpec
@@ -168,31 +169,46 @@ def _golden_ham(seen: GuardEvidence, *, increase: float) -> Finding:
 
 
 def _audit(seen: GuardEvidence, *, spec: SpamModelSpec) -> tuple[Finding, ...]:
-    """Breached when even the upper end of the interval is under the floor that would trigger a run."""
     floors = spec.triggers.performance
-    return tuple(
-        Finding(
+    return (
+        _audited("guard accuracy", seen, floor=floors.min_accuracy, of=lambda window: window.accuracy),
+        _audited("guard spam recall", seen, floor=floors.min_spam_recall, of=lambda window: window.spam_recall),
+    )
+
+
+def _audited(check: str, seen: GuardEvidence, *, floor: float, of: Callable[[LabelWindow], Estimate | None]) -> Finding:
+    """Breached when even the upper end of the interval is under the floor, unless `previous` did no better.
+
+    A promotion in the midst of a change may well be under the floor and still be the best there is; going back would
+    only make it worse. The floor goes on asking for a run.
+    """
+    estimate = of(seen.audit) if seen.audit else None
+    before = of(seen.audit_previous) if seen.audit_previous else None
+    if estimate is None or not _measured(estimate):
+        message = "no audit labels since the promotion"
+        if seen.audit is not None:
+            message = f"none of the {seen.audit.labels} audit labels since the promotion is spam"
+        return Finding(
             check=check,
             verdict=Verdict.INCONCLUSIVE,
             reason=Reason.NO_AUDIT_LABELS,
-            message="no audit labels since the promotion",
+            message=message,
             threshold=floor,
             comparison="<",
         )
-        if estimate is None or not _measured(estimate)
-        else Finding(
-            check=check,
-            verdict=Verdict.TRIGGERED if estimate.high < floor else Verdict.PASSED,
-            reason=Reason.AUDIT_QUALITY_LOW if estimate.high < floor else Reason.WITHIN_LIMITS,
-            message=f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}], floor {floor:.3f}",
-            value=estimate.value,
-            threshold=floor,
-            comparison="<",
-        )
-        for check, estimate, floor in (
-            ("guard accuracy", seen.audit.accuracy if seen.audit else None, floors.min_accuracy),
-            ("guard spam recall", seen.audit.spam_recall if seen.audit else None, floors.min_spam_recall),
-        )
+    breached = estimate.high < floor
+    message = f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}], floor {floor:.3f}"
+    if before is not None and before.value <= estimate.value:
+        message += f"; the previous version would have {before.value:.3f} on the same messages"
+        breached = False
+    return Finding(
+        check=check,
+        verdict=Verdict.TRIGGERED if breached else Verdict.PASSED,
+        reason=Reason.AUDIT_QUALITY_LOW if breached else Reason.WITHIN_LIMITS,
+        message=message,
+        value=estimate.value,
+        threshold=floor,
+        comparison="<",
     )
 
 

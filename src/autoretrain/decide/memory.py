@@ -12,8 +12,8 @@ from autoretrain.decide.rollout import watch
 from autoretrain.decide.schedule import read_schedule
 from autoretrain.decide.step import Step
 from autoretrain.decide.storm import retrain_allowed_at, starts_within_day
-from autoretrain.domain.observation import Observation
-from autoretrain.domain.status import DriftStatus, HistoryEntry, PerformanceStatus, Status
+from autoretrain.domain.observation import Observation, Performance
+from autoretrain.domain.status import DriftStatus, HistoryEntry, ModelRef, PerformanceStatus, Status
 
 MAX_HISTORY = 10
 
@@ -38,7 +38,17 @@ def remember(observation: Observation, step: Step) -> Status:
     if step.notable:
         entry = HistoryEntry(at=now, decision=step.decision, reason=step.reason, message=step.message)
         status = replace(status, history=(*status.history, entry)[-MAX_HISTORY:])
-    return replace(status, conditions=derive_conditions(replace(observation, status=status)))
+    performance = observation.performance
+    if observation.status.champion is None and status.champion is not None:
+        performance = _nothing_labelled(status.champion)
+    return replace(status, conditions=derive_conditions(replace(observation, status=status, performance=performance)))
+
+
+def _nothing_labelled(champion: ModelRef) -> Performance:
+    """The audit evidence of a champion that this pass made the first: there is none yet, rather than unreadable."""
+    return Performance(
+        model_version=champion.version, labels=0, overall=None, windows=(), precision=None, matured_ratio=0.0
+    )
 
 
 def _with_schedule(observation: Observation, status: Status) -> Status:
@@ -79,7 +89,7 @@ def _performance(observation: Observation, status: Status) -> PerformanceStatus 
     overall = performance.overall
     if overall is None:
         return status.performance
-    figures = (overall.accuracy.value, overall.spam_recall.value, overall.f1.value)
-    if not all(map(math.isfinite, figures)):
+    recall, f1 = (estimate.value if estimate else None for estimate in (overall.spam_recall, overall.f1))
+    if not all(math.isfinite(figure) for figure in (overall.accuracy.value, recall, f1) if figure is not None):
         return status.performance
-    return PerformanceStatus(accuracy=figures[0], spam_recall=figures[1], f1=figures[2], labels=performance.labels)
+    return PerformanceStatus(accuracy=overall.accuracy.value, spam_recall=recall, f1=f1, labels=performance.labels)

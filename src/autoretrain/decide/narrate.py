@@ -1,6 +1,7 @@
 """How is a decision told to a person? The threshold table, one plan in plain words, and the story of many."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from autoretrain.domain.plan import Action, CancelTraining, Deploy, Finding, Plan, SetAliases, StartTraining, Verdict
@@ -51,7 +52,7 @@ def explain(records: Sequence[Mapping[str, Any]]) -> str:
 
 def _told(group: Sequence[Mapping[str, Any]]) -> list[str]:
     first, last = group[0], group[-1]
-    times = f"{first['at']}" if len(group) == 1 else f"{first['at']} to {last['at']}, {len(group)} passes"
+    times = _when(first) if len(group) == 1 else f"{_when(first)} to {_when(last)}, {len(group)} passes"
     lines = [f"{times}: {first['decision']} ({first['reason']}). {_sentence(first['message'])}"]
     lines += [
         f"    {_figures(finding)}: {finding['message']}"
@@ -64,6 +65,10 @@ def _told(group: Sequence[Mapping[str, Any]]) -> list[str]:
         if not outcome["succeeded"]
     ]
     return lines
+
+
+def _when(record: Mapping[str, Any]) -> str:
+    return f"{datetime.fromisoformat(record['at']).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _figures(finding: Mapping[str, Any]) -> str:

@@ -22,7 +22,12 @@ class _Floor:
     check: str
     floor: float
     reason: Reason
-    of: Callable[[LabelWindow], Estimate]
+    of: Callable[[LabelWindow], Estimate | None]
+
+    def is_above(self, window: LabelWindow) -> bool:
+        """Whether the point estimate of `window` is under the floor. What was not measured is not."""
+        estimate = self.of(window)
+        return estimate is not None and estimate.value < self.floor
 
 
 def _floors(policy: PerformanceTrigger) -> list[_Floor]:
@@ -42,23 +47,18 @@ def _floors(policy: PerformanceTrigger) -> list[_Floor]:
     return floors
 
 
+def is_under_a_floor(window: LabelWindow, policy: PerformanceTrigger) -> bool:
+    """Is any floor above the point estimate of `window`?"""
+    return any(floor.is_above(window) for floor in _floors(policy))
+
+
 def read_performance(observation: Observation) -> tuple[Finding, ...]:
     policy = observation.model.spec.triggers.performance
     problem = _problem(observation)
     performance = observation.performance
     if problem is not None or performance is None or performance.overall is None:
         reason, message = problem or (Reason.NO_AUDIT_LABELS, "")
-        return tuple(
-            Finding(
-                check=floor.check,
-                verdict=Verdict.INCONCLUSIVE,
-                reason=reason,
-                message=message,
-                threshold=floor.floor,
-                comparison="<",
-            )
-            for floor in _floors(policy)
-        )
+        return tuple(_inconclusive(floor, reason, message) for floor in _floors(policy))
     return tuple(
         _compare(floor, performance, overall=performance.overall, min_labels=policy.min_labels)
         for floor in _floors(policy)
@@ -75,27 +75,34 @@ def _problem(observation: Observation) -> tuple[Reason, str] | None:
     if performance.model_version != champion.version:
         return Reason.EVIDENCE_MISSING, f"the audit labels are of version {performance.model_version}"
     if performance.labels == 0 or performance.overall is None:
-        return Reason.NO_AUDIT_LABELS, "no audited prediction has a label yet"
+        what = f"no audited prediction of version {champion.version} since its promotion"
+        return Reason.NO_AUDIT_LABELS, f"{what}, within spec.monitoring.window.maxAgeSeconds, has a label yet"
     needed = observation.model.spec.triggers.performance.min_labels
     if performance.overall.labels < needed:
         return Reason.TOO_FEW_LABELS, f"{performance.overall.labels} of {needed} audit labels"
     return None
 
 
+def _inconclusive(floor: _Floor, reason: Reason, message: str) -> Finding:
+    return Finding(
+        check=floor.check,
+        verdict=Verdict.INCONCLUSIVE,
+        reason=reason,
+        message=message,
+        threshold=floor.floor,
+        comparison="<",
+    )
+
+
 def _compare(floor: _Floor, performance: Performance, *, overall: LabelWindow, min_labels: int) -> Finding:
     estimate = floor.of(overall)
+    if estimate is None:
+        return _inconclusive(floor, Reason.TOO_FEW_LABELS, f"none of the {overall.labels} audit labels is spam")
     if not all(map(math.isfinite, (estimate.value, estimate.low, estimate.high))):
-        return Finding(
-            check=floor.check,
-            verdict=Verdict.INCONCLUSIVE,
-            reason=Reason.EVIDENCE_MISSING,
-            message="the estimate is not a number",
-            threshold=floor.floor,
-            comparison="<",
-        )
+        return _inconclusive(floor, Reason.EVIDENCE_MISSING, "the estimate is not a number")
     interval = f"[{estimate.low:.3f}, {estimate.high:.3f}] from {overall.labels} audit labels"
     windows = [window for window in performance.windows if window.labels >= min_labels][-DISJOINT_WINDOWS:]
-    both_under = len(windows) == DISJOINT_WINDOWS and all(floor.of(window).value < floor.floor for window in windows)
+    both_under = len(windows) == DISJOINT_WINDOWS and all(floor.is_above(window) for window in windows)
     verdict, reason, message = Verdict.PASSED, Reason.PERFORMANCE_ABOVE_FLOORS, interval
     if estimate.high < floor.floor:
         verdict, reason = Verdict.TRIGGERED, floor.reason

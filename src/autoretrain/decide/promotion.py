@@ -20,6 +20,12 @@ MAX_CAMPAIGN_SHARE = 0.5
 
 ROWS_THAT_RESTORE_ALPHA = 150
 
+REGRESSION_ALPHA = 0.1
+"""A loss on the holdout rejects where it is beyond its margin and less likely than this by chance.
+
+Harm needs less proof than a gain does.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
@@ -119,18 +125,44 @@ def _floors(summary: TrainingSummary, spec: PromotionSpec) -> list[_Gate]:
 
 
 def _holdout_gates(holdout: PairedComparison | None, spec: PromotionSpec) -> list[_Gate]:
-    """Not worse than the champion on the frozen holdout, beyond the margins of non-inferiority."""
-    gain = holdout.accuracy_gain if holdout else None
-    increase = holdout.ham_false_positive_increase if holdout else None
+    """Not worse than the champion on the frozen holdout, beyond the margins of non-inferiority and beyond chance."""
     return [
-        _at_least("holdout accuracy gain", gain, -spec.max_accuracy_loss, reason=Reason.HOLDOUT_REGRESSION),
-        _at_most(
-            "holdout ham false positives",
-            increase,
+        _no_regression(
+            "holdout accuracy loss",
+            None if holdout is None else -holdout.accuracy_gain,
+            spec.max_accuracy_loss,
+            p_value=holdout.p_worse if holdout else None,
+            reason=Reason.HOLDOUT_REGRESSION,
+        ),
+        _no_regression(
+            "holdout ham false positive increase",
+            holdout.ham_false_positive_increase if holdout else None,
             spec.max_ham_false_positive_increase,
+            p_value=holdout.p_more_ham_flagged if holdout else None,
             reason=Reason.HAM_FALSE_POSITIVES,
         ),
     ]
+
+
+def _no_regression(check: str, value: float | None, margin: float, *, p_value: float | None, reason: Reason) -> _Gate:
+    """A gate that fails where `value` is beyond the margin and the models' difference is not chance.
+
+    A margin alone would be a question of luck: of 500 messages, two make 0.4 points.
+    """
+    if p_value is None or not math.isfinite(p_value):
+        return _unmeasured(check)
+    if value is not None and value > margin and p_value > REGRESSION_ALPHA:
+        message = f"{check} {value:.4f} is more than {margin:.4f}, and may be chance: p = {p_value:.2g}"
+        finding = Finding(
+            check=check,
+            verdict=Verdict.PASSED,
+            reason=Reason.WITHIN_LIMITS,
+            message=message,
+            value=value,
+            threshold=margin,
+        )
+        return _Gate(finding=finding, otherwise=Decision.REJECT)
+    return _at_most(check, value, margin, reason=reason)
 
 
 def _recent_gates(recent: PairedComparison | None, *, spec: PromotionSpec, alpha: float) -> list[_Gate]:

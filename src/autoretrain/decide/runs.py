@@ -13,7 +13,7 @@ from autoretrain.decide.requests import candidate_reference
 from autoretrain.decide.rollout import is_overdue, mirror, promote
 from autoretrain.decide.schedule import read_schedule
 from autoretrain.decide.step import Step
-from autoretrain.decide.storm import asked_by_person, holds
+from autoretrain.decide.storm import LEARNS_FROM_CHANGE, asked_by_person, holds
 from autoretrain.decide.triggers import Trigger, evaluate_triggers
 from autoretrain.domain.observation import Observation
 from autoretrain.domain.plan import Action, CancelTraining, Decision, StartTraining
@@ -45,11 +45,12 @@ def follow_run(observation: Observation) -> Step | None:
     if active is None:
         return None
     deadline = timedelta(seconds=observation.model.spec.training.active_deadline_seconds)
-    overdue = observation.now - active.started_at > deadline
     if seen is None or seen.run_name != active.name:
-        return _submit_again(observation, active, overdue=overdue)
+        return _submit_again(observation, active, overdue=observation.now - active.started_at > deadline)
     if seen.state is RunState.RUNNING:
-        message = f"it ran for more than {deadline.total_seconds():.0f} s"
+        overdue = not seen.queued and observation.now - (seen.began_at or active.started_at) > deadline
+        trouble = f"; {seen.message}" if seen.message else ""
+        message = f"it ran for more than {deadline.total_seconds():.0f} s{trouble}"
         return _failed(observation, active, Reason.TRAINING_DEADLINE_EXCEEDED, message) if overdue else None
     if seen.state is RunState.FAILED:
         reason = Reason.TRAINING_FAILED if seen.retriable else Reason.TRAINING_BAD_INPUT
@@ -90,6 +91,7 @@ def _start(observation: Observation, trigger: Trigger) -> Step:
         started_at=observation.now,
         label_cutoff=observation.supply.highest_sequence,
         training_hash=model.training_hash,
+        changed_at=observation.supply.changed_at if trigger.kind in LEARNS_FROM_CHANGE else None,
     )
     schedule = read_schedule(model.spec.triggers.schedule, base=status.last_schedule_at, now=observation.now)
     due = schedule.due_at if schedule else None

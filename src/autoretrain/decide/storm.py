@@ -7,6 +7,7 @@ hold for everybody. A scheduled run counts against the budget and waits for the 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from autoretrain.decide.guard import is_active
@@ -21,6 +22,8 @@ from autoretrain.domain.status import Status
 DAY = timedelta(days=1)
 LEAST_BACKOFF = timedelta(seconds=60)
 LONGEST_BACKOFF = DAY
+LEARNS_FROM_CHANGE = frozenset({TriggerKind.DRIFT, TriggerKind.PERFORMANCE})
+"""What these triggers saw must be in the labels, or a run can't learn it."""
 
 Rule = Callable[[Observation, TriggerKind], Finding | None]
 
@@ -130,16 +133,48 @@ def _labels(observation: Observation, kind: TriggerKind) -> Finding | None:
     supply, policy = observation.supply, observation.model.spec.triggers
     if supply is None:
         return _hold("new labels", Reason.EVIDENCE_MISSING, "the labels could not be counted")
-    missing = policy.min_new_labels - supply.new_labels
-    missing_spam = policy.min_new_spam_labels - supply.new_spam_labels
-    if kind not in {TriggerKind.DRIFT, TriggerKind.PERFORMANCE} or (missing <= 0 and missing_spam <= 0):
+    if kind not in LEARNS_FROM_CHANGE:
         return None
-    message = (
-        f"{supply.new_labels} of {policy.min_new_labels} new labels and {supply.new_spam_labels} of "
-        f"{policy.min_new_spam_labels} of spam since the last run; label {max(missing, missing_spam, 0)} recent "
-        f"messages, at least {max(missing_spam, 0)} of them spam"
+    new = _Need(
+        labels=supply.new_labels,
+        spam=supply.new_spam_labels,
+        needed=policy.min_new_labels,
+        needed_spam=policy.min_new_spam_labels,
+        since="the last run",
     )
-    return _hold("new labels", Reason.NO_NEW_DATA, message)
+    if supply.changed_at is None:
+        return new.hold()
+    promotion = observation.model.spec.promotion
+    since_change = _Need(
+        labels=supply.labels_since_change,
+        spam=supply.spam_labels_since_change,
+        needed=promotion.min_evaluation_rows + policy.min_new_labels,
+        needed_spam=promotion.min_evaluation_spam + policy.min_new_spam_labels,
+        since=f"messages changed at {supply.changed_at:%Y-%m-%d %H:%M} UTC, to learn from and to be judged on",
+    )
+    return since_change.hold() or new.hold()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Need:
+    """Labels, and spam among them, that there are and that there must be."""
+
+    labels: int
+    spam: int
+    needed: int
+    needed_spam: int
+    since: str
+
+    def hold(self) -> Finding | None:
+        missing, missing_spam = max(0, self.needed - self.labels), max(0, self.needed_spam - self.spam)
+        if not missing and not missing_spam:
+            return None
+        of_them = f", at least {missing_spam} of them spam" if missing_spam else ""
+        message = (
+            f"{self.labels} of {self.needed} new labels and {self.spam} of {self.needed_spam} of spam since "
+            f"{self.since}; label {max(missing, missing_spam)} recent messages{of_them}"
+        )
+        return _hold("new labels", Reason.NO_NEW_DATA, message)
 
 
 _RULES: tuple[Rule, ...] = (

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autoretrain.domain.drift import DriftReport
+from autoretrain.domain.errors import Problem
 from autoretrain.domain.metrics import Estimate
 from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import Status
@@ -12,12 +13,16 @@ from autoretrain.domain.training import RunObservation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelWindow:
-    """One disjoint window of matured audit labels, weighted by inverse inclusion probability."""
+    """One disjoint window of matured audit labels, weighted by inverse inclusion probability.
 
+    `started_at` is the time of its oldest prediction. Recall and F1 of spam are None where no label is spam.
+    """
+
+    started_at: datetime
     labels: int
     accuracy: Estimate
-    spam_recall: Estimate
-    f1: Estimate
+    spam_recall: Estimate | None
+    f1: Estimate | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +43,18 @@ class Performance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSupply:
-    """Trusted labels that arrived after the last run's cut-off. `highest_sequence` freezes the next run's rows."""
+    """Trusted labels that arrived after the last run's cut-off. `highest_sequence` freezes the next run's rows.
+
+    `changed_at` is when traffic began to differ from what the champion knows, as far as windows tell; None: they do
+    not. The two counts beside it are of messages predicted since then, repeated and contradictory ones left out.
+    """
 
     new_labels: int
     new_spam_labels: int
     highest_sequence: int
+    changed_at: datetime | None = None
+    labels_since_change: int = 0
+    spam_labels_since_change: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +65,7 @@ class GuardEvidence:
     the total variation distance of the live score histogram from the expected one, less the distance that sampling
     alone explains. `golden_ham_flagged` is the share of a held-out ham set flagged as spam by the live server, and
     `golden_ham_expected` by the same artefact when it was trained. `latency_ratio` is p95 now over p95 of `previous`.
+    `audit` is the quality by audit labels since the promotion, `audit_previous` that of `previous` on the same texts.
     `requests` counts the requests behind `error_ratio` and `latency_ratio`, failed ones too; None: as many as
     `messages`.
     """
@@ -68,6 +81,7 @@ class GuardEvidence:
     latency_ratio: float | None = None
     requests: int | None = None
     audit: LabelWindow | None = None
+    audit_previous: LabelWindow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +110,7 @@ class Observation:
     `drift` holds the complete windows of the champion's version, oldest first, at most the last `consecutiveBreaches`
     and never fewer where they exist; `pending_messages` counts the incomplete window after them. `run` is how the run
     of `status.active_run` stands; None also where nothing knows of it: then it is submitted again under its name.
+    `document_problems` says what is wrong with the document as it is now; `model` is then the last one that was good.
     `highest_ordinal` is the highest run ordinal that jobs or registry tags know of, for a status that was lost.
     """
 
@@ -111,3 +126,4 @@ class Observation:
     guard: GuardEvidence | None
     registry: tuple[RegistryVersion, ...] | None
     highest_ordinal: int = 0
+    document_problems: tuple[Problem, ...] = ()

@@ -76,6 +76,7 @@ class Reason(StrEnum):
     ROLLBACK_REQUESTED = "RollbackRequested"
     NOTHING_TO_ROLL_BACK_TO = "NothingToRollBackTo"
     # Whole resource.
+    INVALID_SPEC = "InvalidSpec"
     STEADY = "Steady"
     CHAMPION_SERVED = "ChampionServed"
     MEASURED = "Measured"

@@ -44,7 +44,7 @@ class CandidateState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveRun:
-    """The run in flight. `label_cutoff` freezes its rows over all attempts."""
+    """The run in flight. `label_cutoff` and `changed_at` (as in LabelSupply) freeze its rows over all attempts."""
 
     name: str
     ordinal: int
@@ -52,6 +52,7 @@ class ActiveRun:
     started_at: datetime
     label_cutoff: int
     training_hash: str
+    changed_at: datetime | None = None
     attempt: int = 1
 
 
@@ -101,9 +102,11 @@ class DriftStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerformanceStatus:
+    """Recall and F1 of spam are None where no label is spam."""
+
     accuracy: float
-    spam_recall: float
-    f1: float
+    spam_recall: float | None
+    f1: float | None
     labels: int
 
 

@@ -24,8 +24,9 @@ class ExitCode(IntEnum):
 class PairedComparison:
     """Candidate and champion scored on the same rows. Positive gains favour the candidate.
 
-    `fixed` rows are wrong in the champion and right in the candidate, `broken` the reverse. `p_value` is the
-    one-sided exact McNemar test of "the candidate is better". `f1_gain_low` is the lower 95 % bound of the F1 gain,
+    `fixed` rows are wrong in the champion and right in the candidate, `broken` the reverse. Three one-sided exact
+    McNemar tests: `p_value` of "the candidate is better", `p_worse` of "it is worse", and `p_more_ham_flagged` of the
+    latter on ham alone. `f1_gain_low` is the lower 95 % bound of the F1 gain,
     bootstrapped within the classes. `clusters` counts near-duplicate clusters; `rows` has at most three of each.
     `largest_cluster_share` is the largest cluster's share of the fixed rows.
     """
@@ -38,6 +39,8 @@ class PairedComparison:
     fixed: int
     broken: int
     p_value: float
+    p_worse: float
+    p_more_ham_flagged: float
     accuracy_gain: float
     f1_gain: float
     f1_gain_low: float
@@ -95,10 +98,15 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunObservation:
-    """The submitted run as seen now. `message` says why it failed; `retriable` is false for bad data or spec."""
+    """The submitted run as seen now. `message` says why it failed; `retriable` is false for bad data or spec.
+
+    While it is `queued` its deadline does not count; after that it counts from `began_at`, None meaning its submission.
+    """
 
     run_name: str
     state: RunState
     summary: TrainingSummary | None = None
     message: str = ""
     retriable: bool = True
+    queued: bool = False
+    began_at: datetime | None = None

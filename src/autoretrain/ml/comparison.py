@@ -24,8 +24,6 @@ from autoretrain.ml.splits import in_holdout
 from autoretrain.ml.text import canonical
 
 BOOTSTRAP_SAMPLES = 4000
-MOST_EVALUATED = 0.5
-"""The evaluation share grows up to here to reach its minima; the rest must be left to learn from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +47,14 @@ def split_recent(
     min_spam: int,
     base: Iterable[LabelledMessage] = (),
     after: datetime | None = None,
+    changed_at: datetime | None = None,
 ) -> RecentSplit:
-    """Keep the newest `share` of the trusted labels, by prediction time, for evaluation only.
+    """Keep the newest trusted labels, by prediction time, for evaluation only; learn from those before.
 
-    The share grows up to MOST_EVALUATED where the minima (counted with copies capped) need it. What is judged on must
-    be later than what either model learnt from, and unseen by both:
+    Traffic changed at `changed_at`; of the labels since then the newest `share` is judged on, or more where the minima
+    (counted with copies capped) need it. A share of all labels instead would keep most of a change from the candidate,
+    and judge it on rows from before. Where no change is known, that is the labels since `after`, or all. What is judged
+    on must be later than what either model learnt from, and unseen by both:
 
     - Evaluation rows are strictly later than every dated training row, and later than `after`, the champion's own
       cut-off. Late labels can push this run's cut-off before the champion's; those rows train and are not judged on.
@@ -62,16 +63,19 @@ def split_recent(
       remember it. It is not taken from the training rows instead, since a campaign under way would then be unlearnt.
     - Near-duplicates may stand on both sides. To know the next variant of a running campaign is what retraining is
       for; `compare` caps them at three rows and reports how much of the gain one campaign makes up.
-    - Rows of the frozen holdout (`in_holdout`) are in neither part.
+    - Rows that hash into the frozen holdout (`in_holdout`) never train. They are judged on like any other.
     """
-    usable = [row for row in rows if not in_holdout(row.text)]
-    dated = sorted((row for row in usable if row.predicted_at is not None), key=_prediction_time)
-    start = _evaluation_start(dated, share=share, min_rows=min_rows, min_spam=min_spam)
+    dated = sorted((row for row in rows if row.predicted_at is not None), key=_prediction_time)
+    since = max((time for time in (changed_at, after) if time is not None), default=None)
+    recent = dated if since is None else [row for row in dated if _prediction_time(row) >= since]
+    start = len(dated) - _evaluation_rows(
+        dated, wanted=math.ceil(share * len(recent)), min_rows=min_rows, min_spam=min_spam
+    )
     cutoff = _prediction_time(dated[start - 1]) if start else None
     border = max((time for time in (cutoff, after) if time is not None), default=None)
     later = [row for row in dated if border is None or _prediction_time(row) > border]
-    training = [row for row in usable if row.predicted_at is None]
-    training += dated[: len(dated) - len(later)]
+    learnt = [row for row in rows if row.predicted_at is None] + dated[: len(dated) - len(later)]
+    training = [row for row in learnt if not in_holdout(row.text)]
     seen = {canonical(row.text) for row in (*training, *base)}
     evaluation = [row for row in later if canonical(row.text) not in seen]
     capped = _capped(evaluation)
@@ -111,6 +115,9 @@ def compare(
     triples = list(zip(labels, ours, theirs, strict=True))
     fixed = [cluster for cluster, (true, our, their) in zip(clusters, triples, strict=True) if our is true is not their]
     broken = sum(their is true is not our for true, our, their in triples)
+    ham = [(our, their) for true, our, their in triples if true is Label.HAM]
+    cleared = sum(our is not their is Label.SPAM for our, their in ham)
+    flagged = sum(their is not our is Label.SPAM for our, their in ham)
     return PairedComparison(
         rows=len(kept),
         spam_rows=sum(label is Label.SPAM for label in labels),
@@ -120,6 +127,8 @@ def compare(
         fixed=len(fixed),
         broken=broken,
         p_value=mcnemar(len(fixed), broken),
+        p_worse=mcnemar(broken, len(fixed)),
+        p_more_ham_flagged=mcnemar(flagged, cleared),
         accuracy_gain=candidate_metrics.accuracy - champion_metrics.accuracy,
         f1_gain=candidate_metrics.f1 - champion_metrics.f1,
         f1_gain_low=f1_gain_low(triples, clusters, seed=seed),
@@ -156,11 +165,11 @@ def expect_live(
     )
 
 
-def mcnemar(fixed: int, broken: int) -> float:
-    """The one-sided exact p-value of "the candidate fixes more than it breaks"; 1 where the two never differ."""
-    if fixed + broken == 0:
+def mcnemar(more: int, fewer: int) -> float:
+    """The one-sided exact p-value of "of the rows on which the models differ, most go this way"; 1 without any."""
+    if more + fewer == 0:
         return 1.0
-    return float(binomtest(fixed, fixed + broken, 0.5, alternative="greater").pvalue)
+    return float(binomtest(more, more + fewer, 0.5, alternative="greater").pvalue)
 
 
 def f1_gain_low(triples: Sequence[tuple[Label, Label, Label]], clusters: Sequence[int], *, seed: int) -> float:
@@ -207,14 +216,12 @@ def _capped(rows: Sequence[LabelledMessage]) -> list[LabelledMessage]:
     return [rows[index] for index in cap_per_cluster(cluster_ids([row.text for row in rows]))]
 
 
-def _evaluation_start(dated: Sequence[LabelledMessage], *, share: float, min_rows: int, min_spam: int) -> int:
-    """The index of the oldest row to judge on: `share` of the rows, or more where the minima need more."""
+def _evaluation_rows(dated: Sequence[LabelledMessage], *, wanted: int, min_rows: int, min_spam: int) -> int:
+    """How many of the newest rows to judge on: `wanted`, or more where the minima need more and can be met."""
     newest_first = dated[::-1]
     counted = cap_per_cluster(cluster_ids([row.text for row in newest_first]))
     spam = list(accumulate(newest_first[index].label is Label.SPAM for index in counted))
     needed = next(
-        (index + 1 for rank, index in enumerate(counted) if rank + 1 >= min_rows and spam[rank] >= min_spam),
-        len(dated),
+        (index + 1 for rank, index in enumerate(counted) if rank + 1 >= min_rows and spam[rank] >= min_spam), 0
     )
-    wanted = min(max(needed, math.ceil(share * len(dated))), math.ceil(max(share, MOST_EVALUATED) * len(dated)))
-    return len(dated) - wanted
+    return max(needed, wanted)

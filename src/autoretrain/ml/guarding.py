@@ -5,10 +5,11 @@ never with what the previous model did: after a drift the two should differ.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import asin, pi, sqrt
 
 from autoretrain.domain.messages import AuditedPrediction, Label, Prediction
-from autoretrain.domain.observation import GuardEvidence
+from autoretrain.domain.observation import GuardEvidence, LabelWindow
 from autoretrain.domain.training import SCORE_BINS, ExpectedLive
 from autoretrain.ml.clusters import cap_per_cluster, cluster_ids
 from autoretrain.ml.performance import measure_performance, wilson
@@ -35,6 +36,7 @@ def measure_guard(
     p95_seconds: float | None = None,
     previous_p95_seconds: float | None = None,
     audited: Sequence[AuditedPrediction] = (),
+    audited_previous_scores: Sequence[float] | None = None,
 ) -> GuardEvidence:
     """Evidence about `model_version`; whatever was not given, or is of no messages, is None in the answer.
 
@@ -43,7 +45,8 @@ def measure_guard(
     flood after a promotion says nothing about the model, and longer stretches would hold relatively fewer copies.
     `previous_scores` are the previous model's spam probabilities of the same messages, one a prediction, and go with
     `previous_threshold`. `golden_ham` is what the live server answered to the held-out ham set, `golden_ham_expected`
-    the share of it that the artefact flagged when it was trained. `errors` of `requests` ended in a server error.
+    the share of it that the artefact flagged when it was trained. `audited_previous_scores` are the previous model's of
+    the `audited` messages. `errors` of `requests` ended in a server error.
     """
     if previous_scores is not None and len(previous_scores) != len(predictions):
         raise ValueError(f"{len(predictions)} predictions, {len(previous_scores)} scores of the previous model")
@@ -75,10 +78,30 @@ def measure_guard(
         golden_ham_expected=golden_ham_expected,
         error_ratio=_ratio(errors, requests),
         latency_ratio=_ratio(p95_seconds, previous_p95_seconds),
-        audit=measure_performance(
-            audited, model_version=model_version, pending=0, window_labels=max(1, len(audited))
-        ).overall,
+        audit=_quality(audited, model_version=model_version),
+        audit_previous=_previous_quality(
+            audited, model_version=model_version, scores=audited_previous_scores, threshold=previous_threshold
+        ),
     )
+
+
+def _quality(audited: Sequence[AuditedPrediction], *, model_version: str) -> LabelWindow | None:
+    return measure_performance(
+        audited, model_version=model_version, pending=0, window_labels=max(1, len(audited))
+    ).overall
+
+
+def _previous_quality(
+    audited: Sequence[AuditedPrediction], *, model_version: str, scores: Sequence[float] | None, threshold: float | None
+) -> LabelWindow | None:
+    """What the previous model's quality would have been on the audited messages that `model_version` answered."""
+    if scores is None or threshold is None:
+        return None
+    answered = [
+        replace(row, predicted=Label.SPAM if score >= threshold else Label.HAM)
+        for row, score in zip(audited, scores, strict=True)
+    ]
+    return _quality(answered, model_version=model_version)
 
 
 def score_histogram(scores: Iterable[float]) -> tuple[float, ...]:

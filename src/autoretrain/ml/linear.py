@@ -113,12 +113,17 @@ class _CharacterBlock:
         """Each piece's share of the block's log-odds, under the piece's first word or sign."""
         pieces = self._pieces(form)
         counts = Counter(number for _, (numbers, _, _) in pieces for number in numbers)
-        length = math.sqrt(sum(_tf(count) ** 2 * self._squares[number] for number, count in counts.items())) or 1.0
-        each = {n: _tf(count) / count * self._weights[n] / length for n, count in counts.items()}
+        again = {number: count for number, count in counts.items() if count > 1}
+        squares = sum(square for _, (_, _, square) in pieces)
+        squares += sum((_tf(count) ** 2 - count) * self._squares[number] for number, count in again.items())
+        length = math.sqrt(squares) if counts else 1.0
+        # As in log_odds: the kept sums are right but for the n-grams that come again.
+        excess = {number: (_tf(count) / count - 1.0) * self._weights[number] for number, count in again.items()}
         shares: dict[str, float] = {}
-        for piece, (numbers, _, _) in pieces:
+        for piece, (numbers, weight, _) in pieces:
             name = next(iter(words(piece)), piece)
-            shares[name] = shares.get(name, 0.0) + sum(each[number] for number in numbers)
+            share = weight + sum(excess[number] for number in numbers if number in excess)
+            shares[name] = shares.get(name, 0.0) + share / length
         return shares
 
 

@@ -34,8 +34,8 @@ def measure_performance(
     return Performance(
         model_version=model_version,
         labels=len(counted),
-        overall=_window(counted) if counted else None,
-        windows=tuple(_window(_count(rows[start : start + window_labels])) for start in full),
+        overall=_window(rows) if rows else None,
+        windows=tuple(_window(rows[start : start + window_labels]) for start in full),
         precision=_precision(counted),
         matured_ratio=len(counted) / (len(counted) + pending) if counted else 0.0,
     )
@@ -115,17 +115,22 @@ def _count(rows: Sequence[AuditedPrediction]) -> list[_Counted]:
     ]
 
 
-def _window(rows: Sequence[_Counted]) -> LabelWindow:
+def _window(audited: Sequence[AuditedPrediction]) -> LabelWindow:
+    rows = _count(audited)
     hits = [row for row in rows if row.label is row.predicted]
     errors = [row for row in rows if row.label is not row.predicted]
     found = [row for row in hits if row.label is Label.SPAM]
     missed = [row for row in errors if row.label is Label.SPAM]
+    recall = _share(found, missed, could_err=[row for row in rows if row.predicted is Label.HAM])
+    # F1 is TP / (TP + (FP + FN) / 2): a share of right rows in which each error has half its weight.
+    f1 = _share(found, errors, could_err=rows, error_factor=0.5)
+    has_spam = bool(found or missed)
     return LabelWindow(
+        started_at=audited[0].predicted_at,
         labels=len(rows),
         accuracy=_share(hits, errors, could_err=rows),
-        spam_recall=_share(found, missed, could_err=[row for row in rows if row.predicted is Label.HAM]),
-        # F1 is TP / (TP + (FP + FN) / 2): a share of right rows in which each error has half its weight.
-        f1=_share(found, errors, could_err=rows, error_factor=0.5),
+        spam_recall=recall if has_spam else None,
+        f1=f1 if has_spam else None,
     )
 
 

@@ -16,40 +16,18 @@ from autoretrain.domain.observation import (
     Served,
 )
 from autoretrain.domain.spec import (
-    AlertsSpec,
-    Approval,
-    DataFormat,
-    DataSpec,
-    DriftTrigger,
-    ExperimentMode,
-    ExperimentSpec,
-    FeedbackSpec,
-    GuardSpec,
-    MonitoringSpec,
-    PerformanceTrigger,
-    PromotionSpec,
-    ScheduleTrigger,
-    ServingSpec,
     SpamModel,
     SpamModelSpec,
-    TrainingSpec,
     TriggerMode,
-    TriggersSpec,
 )
 from autoretrain.domain.status import ActiveRun, GuardState, ModelRef, Status
 from autoretrain.domain.training import ExpectedLive, PairedComparison, TrainingSummary
+from tests.default_spec import default_spec
 
 T = TypeVar("T")
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday."""
-
-EVENTS = frozenset(
-    {
-        *("Retraining", "Promoted", "Held", "Rejected", "RolledBack"),
-        *("Degraded", "DriftDetected", "PerformanceLow", "NoNewData"),
-    }
-)
 
 
 def but(record: T, **changes: Any) -> T:
@@ -65,59 +43,8 @@ def minutes(count: float) -> timedelta:
 
 
 def spec() -> SpamModelSpec:
-    return SpamModelSpec(
-        suspend=False,
-        data=DataSpec(
-            url=None, path="data.tsv", sha256=None, format=DataFormat.TSV, text_field="", label_field="", label_map={}
-        ),
-        training=TrainingSpec(profile="Word", seed=1, algorithms=(), active_deadline_seconds=900, backoff_limit=1),
-        serving=ServingSpec(
-            pinned_version="", experiment=ExperimentSpec(mode=ExperimentMode.DISABLED, version="", percent=0)
-        ),
-        registered_model_name="",
-        monitoring=MonitoringSpec(
-            interval_seconds=60, window_size=500, min_samples=200, max_age_seconds=86400, audit_rate=0.01
-        ),
-        triggers=TriggersSpec(
-            drift=DriftTrigger(mode=TriggerMode.ACT, threshold=0.15, clear_threshold=0.10, consecutive_breaches=2),
-            performance=PerformanceTrigger(
-                mode=TriggerMode.ACT, min_accuracy=0.93, min_spam_recall=0.80, min_f1=None, min_labels=100
-            ),
-            schedule=ScheduleTrigger(
-                mode=TriggerMode.DISABLED, cron="0 3 * * 1", time_zone="Etc/UTC", starting_deadline_seconds=3600
-            ),
-            cooldown_seconds=3600,
-            max_runs_per_day=4,
-            min_new_labels=100,
-            min_new_spam_labels=15,
-            breaker_max_consecutive=3,
-        ),
-        promotion=PromotionSpec(
-            approval=Approval.AUTOMATIC,
-            min_accuracy=0.95,
-            min_f1=0.90,
-            min_accuracy_gain=0.01,
-            min_f1_gain=0.02,
-            max_accuracy_loss=0.005,
-            max_ham_false_positive_increase=0.003,
-            min_evaluation_rows=150,
-            min_evaluation_spam=20,
-            alpha=0.05,
-        ),
-        guard=GuardSpec(
-            duration_seconds=1800,
-            min_messages=500,
-            max_duration_seconds=86400,
-            max_spam_share=0.60,
-            max_spam_share_delta=0.05,
-            max_score_shift=0.10,
-            max_disagreement_delta=0.05,
-            max_error_ratio=0.01,
-            max_latency_ratio=2.0,
-        ),
-        feedback=FeedbackSpec(max_source_share=0.2, retention_seconds=7776000),
-        alerts=AlertsSpec(on=EVENTS),
-    )
+    """The defaults, but that no schedule comes due."""
+    return but(default_spec(), triggers__schedule__mode=TriggerMode.DISABLED)
 
 
 def model() -> SpamModel:
@@ -158,7 +85,11 @@ def estimate(value: float, margin: float = 0.02) -> Estimate:
 
 def label_window(accuracy: float = 0.98, *, labels: int = 200, margin: float = 0.01) -> LabelWindow:
     return LabelWindow(
-        labels=labels, accuracy=estimate(accuracy, margin), spam_recall=estimate(0.93), f1=estimate(0.94)
+        started_at=NOW - minutes(30),
+        labels=labels,
+        accuracy=estimate(accuracy, margin),
+        spam_recall=estimate(0.93),
+        f1=estimate(0.94),
     )
 
 
@@ -191,6 +122,8 @@ def comparison(**changes: Any) -> PairedComparison:
         fixed=13,
         broken=1,
         p_value=0.0009,
+        p_worse=0.9999,
+        p_more_ham_flagged=0.75,
         accuracy_gain=0.06,
         f1_gain=0.1,
         f1_gain_low=0.03,

@@ -4,9 +4,15 @@ import pytest
 
 from autoretrain.decide.conditions import derive_conditions
 from autoretrain.decide.transition import decide
+from autoretrain.domain.errors import Problem
+from autoretrain.domain.plan import Decision
 from autoretrain.domain.status import Condition, GuardState, Rollout
 from tests.unit.decide.builders import NOW, but, drifted, minutes, quiet, ref, run, served, window
 
+BROKEN = (
+    Problem("spec.triggers.cooldownSeconds", "must be a whole number"),
+    Problem("spec.promotion.minF1", "must be in quotes"),
+)
 ROLLOUT = Rollout(from_version="3", to=ref("4"), started_at=NOW, rollback=False, reason="x")
 
 
@@ -31,6 +37,12 @@ CASES = {
     ("Reconciling", "a rollout is under way"): (but(quiet(), status__rollout=ROLLOUT), True, "RolloutInProgress"),
     ("Reconciling", "training is not reconciling"): (but(quiet(), status__active_run=run()), "absent", ""),
     ("Stalled", "all is well"): (quiet(), "absent", ""),
+    ("Stalled", "the document is broken"): (but(quiet(), document_problems=BROKEN), True, "InvalidSpec"),
+    ("Ready", "a broken document does not clear it"): (
+        but(quiet(), document_problems=BROKEN),
+        True,
+        "ChampionServed",
+    ),
     ("Stalled", "the pinned version is unknown"): (
         but(quiet(), model__spec__serving__pinned_version="9"),
         True,
@@ -99,6 +111,24 @@ def test_condition(kind, observation, status, reason):
         assert condition is None
     else:
         assert (condition.status, condition.reason) == (status, reason)
+
+
+def test_a_first_champion_has_no_audit_labels_yet_rather_than_unreadable_ones():
+    rollout = but(ROLLOUT, from_version=None)
+    first = but(quiet(), status__champion=None, status__rollout=rollout, served=served("4"), drift=(), performance=None)
+    after = decide(first).intent
+    [condition] = [c for c in after.conditions if c.type == "MetricsAvailable"]
+    assert (after.champion.version, condition.status, condition.reason) == ("4", False, "WindowTooSmall")
+
+
+def test_a_broken_document_is_named_by_field_with_what_holds_instead_and_the_loop_goes_on():
+    broken = but(drifted(), document_problems=BROKEN)
+    assert conditions(broken)["Stalled"].message == (
+        "spec.triggers.cooldownSeconds: must be a whole number (and 1 more); the last good document holds"
+    )
+    assert decide(broken).decision is Decision.RETRAIN
+    mended = but(quiet(), status=decide(broken).intent)
+    assert "Stalled" not in conditions(mended)
 
 
 def test_the_transition_time_moves_only_when_the_status_flips():

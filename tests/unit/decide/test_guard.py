@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from autoretrain.decide.guard import GuardEnd, read_guard
+from autoretrain.decide.guard import GuardEnd, judge_evidence, read_guard
 from autoretrain.domain.plan import Finding, Verdict
 from autoretrain.domain.reasons import Reason
 from tests.unit.decide.builders import NOW, but, estimate, guard_evidence, guard_state, label_window, minutes, quiet
@@ -32,6 +32,10 @@ BREACHES = {
     "errors without one answer": ({"messages": 0, "requests": 50, "error_ratio": 1.0}, Reason.ERRORS_TOO_MANY),
     "slow": ({"latency_ratio": 2.1}, Reason.LATENCY_TOO_HIGH),
     "audit labels say that it is bad": ({"audit": label_window(0.85)}, Reason.AUDIT_QUALITY_LOW),
+    "audit labels say that it is bad, and the previous version was better": (
+        {"audit": label_window(0.85), "audit_previous": label_window(0.9)},
+        Reason.AUDIT_QUALITY_LOW,
+    ),
     "audit labels say that it misses spam": (
         {"audit": but(label_window(), spam_recall=estimate(0.7))},
         Reason.AUDIT_QUALITY_LOW,
@@ -51,6 +55,10 @@ HARMLESS = {
     "errors on too few requests of many messages": {"requests": 49, "error_ratio": 0.5},
     "slow on too few requests": {"messages": 49, "latency_ratio": 9.0},
     "scores on too few messages": {"messages": 49, "score_shift": 0.5},
+    "audit labels under a floor that the previous version is further under": {
+        "audit": label_window(0.85),
+        "audit_previous": label_window(0.6),
+    },
     "audit labels that leave it open": {"audit": label_window(0.92)},
     "figures that are not numbers": {
         "spam_share": estimate(math.nan),
@@ -159,6 +167,17 @@ def test_the_guard_says_when_it_may_end_next():
     assert read_guard(GUARDED).ends_at == NOW + minutes(20)
     extended = but(GUARDED, status__guard=guard_state(age=40), guard=None)
     assert read_guard(extended).ends_at == NOW + minutes(24 * 60 - 40)
+
+
+def test_audit_labels_without_spam_leave_recall_unmeasured_and_breach_nothing():
+    audit = but(label_window(), spam_recall=None, f1=None)
+    accuracy, recall = judge_evidence(guard_evidence(audit=audit), guard=guard_state(), spec=quiet().model.spec)[-2:]
+    assert accuracy.verdict is Verdict.PASSED
+    assert (recall.check, recall.verdict, recall.message) == (
+        "guard spam recall",
+        Verdict.INCONCLUSIVE,
+        "none of the 200 audit labels since the promotion is spam",
+    )
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,13 @@ def test_live_quality_is_remembered():
     assert decide(quiet()).intent.performance == PerformanceStatus(accuracy=0.98, spam_recall=0.93, f1=0.94, labels=200)
 
 
+def test_live_quality_is_remembered_without_what_needs_spam_where_no_label_is_spam():
+    no_spam = performance(but(label_window(), spam_recall=None, f1=None))
+    assert decide(but(quiet(), performance=no_spam)).intent.performance == PerformanceStatus(
+        accuracy=0.98, spam_recall=None, f1=None, labels=200
+    )
+
+
 @pytest.mark.parametrize(
     "evidence",
     [

@@ -144,11 +144,11 @@ def test_the_story_tells_numbers_repetitions_and_failures():
         ]
     )
     assert story.splitlines() == [
-        "2026-03-02T12:00:00+00:00: RETRAIN (DriftThresholdExceeded). drift.",
+        "2026-03-02 12:00:00 UTC: RETRAIN (DriftThresholdExceeded). drift.",
         "    drift 0.23 > 0.15: two windows",
         "    manual: by ana",
-        "2026-03-02T12:01:00+00:00 to 2026-03-02T12:02:00+00:00, 2 passes: ALERT (NoNewData). label 12.",
-        "2026-03-02T12:03:00+00:00: PROMOTE (Forced). by ana.",
+        "2026-03-02 12:01:00 UTC to 2026-03-02 12:02:00 UTC, 2 passes: ALERT (NoNewData). label 12.",
+        "2026-03-02 12:03:00 UTC: PROMOTE (Forced). by ana.",
         "    an action failed: refused",
     ]
 

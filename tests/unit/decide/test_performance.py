@@ -88,6 +88,40 @@ def test_f1_has_a_floor_only_where_the_document_gives_one():
     assert (f1.check, f1.verdict, f1.reason) == ("f1", Verdict.TRIGGERED, Reason.F1_BELOW_FLOOR)
 
 
+def test_what_was_not_measured_for_want_of_spam_never_triggers():
+    no_spam = but(label_window(), spam_recall=None, f1=None)
+    evidence = performance(no_spam, windows=(no_spam, no_spam))
+    observation = but(quiet(), performance=evidence, model__spec__triggers__performance__min_f1=0.9)
+    accuracy, recall, f1 = read_performance(observation)
+    assert accuracy.verdict is Verdict.PASSED
+    assert recall == Finding(
+        check="spam recall",
+        verdict=Verdict.INCONCLUSIVE,
+        reason=Reason.TOO_FEW_LABELS,
+        message="none of the 200 audit labels is spam",
+        threshold=0.80,
+        comparison="<",
+    )
+    assert (f1.verdict, f1.reason) == (Verdict.INCONCLUSIVE, Reason.TOO_FEW_LABELS)
+
+
+def test_a_window_without_spam_is_not_one_of_two_under_the_floor():
+    under, no_spam = but(HIGH, spam_recall=estimate(0.79)), but(HIGH, spam_recall=None, f1=None)
+    overall = but(HIGH, spam_recall=estimate(0.79, 0.05))
+    for windows, verdict in (((under, under), Verdict.TRIGGERED), ((under, no_spam), Verdict.INCONCLUSIVE)):
+        recall = read_performance(but(quiet(), performance=performance(overall, windows=windows)))[1]
+        assert recall.verdict is verdict
+
+
+def test_that_no_label_counts_says_of_which_version_and_since_when():
+    empty = but(performance(), labels=0, overall=None)
+    finding = read_performance(but(quiet(), performance=empty))[0]
+    assert finding.message == (
+        "no audited prediction of version 3 since its promotion, within spec.monitoring.window.maxAgeSeconds, "
+        "has a label yet"
+    )
+
+
 def test_without_a_champion_there_is_nothing_to_measure():
     assert read_performance(but(quiet(), status__champion=None))[0].reason is Reason.EVIDENCE_MISSING
 

@@ -34,11 +34,30 @@ CASES = {
         PROMOTE,
         Reason.BETTER_ON_RECENT_ROWS,
     ),
-    "accuracy worse on the holdout": (summary(holdout__accuracy_gain=-0.0051), REJECT, Reason.HOLDOUT_REGRESSION),
+    "accuracy worse on the holdout": (
+        summary(holdout__accuracy_gain=-0.0051, holdout__p_worse=0.1),
+        REJECT,
+        Reason.HOLDOUT_REGRESSION,
+    ),
+    "accuracy beyond the margin by what may be chance": (
+        summary(holdout__accuracy_gain=-0.0051, holdout__p_worse=0.21),
+        PROMOTE,
+        Reason.BETTER_ON_RECENT_ROWS,
+    ),
     "more ham flagged on the holdout, though F1 is better": (
-        summary(holdout__ham_false_positive_increase=0.0031, holdout__f1_gain=0.05),
+        summary(holdout__ham_false_positive_increase=0.0031, holdout__p_more_ham_flagged=0.1, holdout__f1_gain=0.05),
         REJECT,
         Reason.HAM_FALSE_POSITIVES,
+    ),
+    "two more of 500 ham messages flagged": (
+        summary(holdout__ham_false_positive_increase=0.004, holdout__p_more_ham_flagged=0.25),
+        PROMOTE,
+        Reason.BETTER_ON_RECENT_ROWS,
+    ),
+    "how far chance explains a loss was not measured": (
+        summary(holdout__p_worse=math.nan),
+        HOLD,
+        Reason.EVIDENCE_MISSING,
     ),
     "accuracy below the floor": (summary(holdout_metrics=metrics(0.949)), REJECT, Reason.BELOW_FLOORS),
     "F1 below the floor": (summary(holdout_metrics=metrics(f1=0.899)), REJECT, Reason.BELOW_FLOORS),
@@ -46,7 +65,7 @@ CASES = {
     "too few recent rows": (summary(recent__rows=149), HOLD, Reason.TOO_FEW_LABELS),
     "too little recent spam": (summary(recent__spam_rows=19), HOLD, Reason.TOO_FEW_LABELS),
     "too few rows do not hide a regression": (
-        summary(recent=None, holdout__accuracy_gain=-0.1),
+        summary(recent=None, holdout__accuracy_gain=-0.1, holdout__p_worse=0.001),
         REJECT,
         Reason.HOLDOUT_REGRESSION,
     ),
@@ -91,12 +110,12 @@ def test_the_first_model_needs_only_the_floors():
 
 
 def test_every_gate_is_reported_not_only_the_first():
-    judgement = judged(summary(holdout__accuracy_gain=-0.1, recent__p_value=0.5))
+    judgement = judged(summary(holdout__accuracy_gain=-0.1, holdout__p_worse=0.001, recent__p_value=0.5))
     assert {finding.check: finding.verdict for finding in judgement.findings} == {
         "holdout accuracy": Verdict.PASSED,
         "holdout f1": Verdict.PASSED,
-        "holdout accuracy gain": Verdict.TRIGGERED,
-        "holdout ham false positives": Verdict.PASSED,
+        "holdout accuracy loss": Verdict.TRIGGERED,
+        "holdout ham false positive increase": Verdict.PASSED,
         "recent accuracy gain": Verdict.PASSED,
         "McNemar p": Verdict.TRIGGERED,
         "share of one campaign": Verdict.PASSED,
@@ -122,11 +141,11 @@ def test_a_gate_carries_its_numbers():
         value=0.0009,
         threshold=0.05,
     )
-    assert found["holdout accuracy gain"] == Finding(
-        check="holdout accuracy gain",
+    assert found["holdout accuracy loss"] == Finding(
+        check="holdout accuracy loss",
         verdict=Verdict.INCONCLUSIVE,
         reason=Reason.EVIDENCE_MISSING,
-        message="holdout accuracy gain was not measured",
+        message="holdout accuracy loss was not measured",
     )
 
 
@@ -164,7 +183,8 @@ def test_a_promotion_says_its_numbers():
     )
 
 
-MEASURED = [f.name for f in fields(PairedComparison) if f.type is float and f.name != "ham_false_positive_increase"]
+OF_THE_HOLDOUT = {"ham_false_positive_increase", "p_worse", "p_more_ham_flagged"}
+MEASURED = [f.name for f in fields(PairedComparison) if f.type is float and f.name not in OF_THE_HOLDOUT]
 
 
 @pytest.mark.parametrize("figure", MEASURED)
@@ -173,7 +193,7 @@ def test_a_recent_figure_that_is_not_a_number_never_promotes(figure):
     assert (judgement.decision, judgement.reason) == (HOLD, Reason.EVIDENCE_MISSING)
 
 
-@pytest.mark.parametrize("figure", ["accuracy_gain", "ham_false_positive_increase"])
+@pytest.mark.parametrize("figure", ["accuracy_gain", *sorted(OF_THE_HOLDOUT)])
 def test_a_holdout_figure_that_is_not_a_number_neither_promotes_nor_rejects(figure):
     judgement = judged(summary(holdout=comparison(**{figure: math.nan})))
     assert (judgement.decision, judgement.reason) == (HOLD, Reason.EVIDENCE_MISSING)
@@ -185,6 +205,7 @@ def test_a_holdout_figure_that_is_not_a_number_neither_promotes_nor_rejects(figu
     f1_gain_low=st.floats(allow_nan=True),
     p_value=st.floats(allow_nan=True),
     holdout_gain=st.floats(allow_nan=True),
+    p_worse=st.floats(allow_nan=True),
     rows=st.integers(0, 1000),
 )
 def test_what_is_promoted_has_passed_every_gate(**drawn):
@@ -193,13 +214,13 @@ def test_what_is_promoted_has_passed_every_gate(**drawn):
             rows=drawn["rows"],
             **{name: drawn[name] for name in ("accuracy_gain", "f1_gain", "f1_gain_low", "p_value")},
         ),
-        holdout=comparison(accuracy_gain=drawn["holdout_gain"]),
+        holdout=comparison(accuracy_gain=drawn["holdout_gain"], p_worse=drawn["p_worse"]),
     )
     if judged(candidate).decision is PROMOTE:
         gained = drawn["accuracy_gain"] >= 0.01 or (drawn["f1_gain"] >= 0.02 and drawn["f1_gain_low"] > 0)
         assert gained
         assert drawn["p_value"] <= 0.05
-        assert drawn["holdout_gain"] >= -0.005
+        assert drawn["holdout_gain"] >= -0.005 or drawn["p_worse"] > 0.1
         assert drawn["rows"] >= 150
 
 

@@ -118,6 +118,28 @@ def test_a_run_over_its_deadline_is_ended_and_counts_as_failed():
     assert (plan.intent.active_run, plan.intent.failures) == (None, 1)
 
 
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        ("", "it ran for more than 900 s"),
+        ("image trainer:2 can't be pulled", "it ran for more than 900 s; image trainer:2 can't be pulled"),
+    ],
+)
+def test_a_run_over_its_deadline_says_what_it_was_last_seen_to_suffer_from(trouble, said):
+    plan = decide(but(FLYING, now=NOW + minutes(15), run=seen(message=trouble)))
+    assert plan.message == f"run {run().name} failed: {said}"
+
+
+@pytest.mark.parametrize(
+    "waited",
+    [{"queued": True}, {"began_at": NOW + minutes(5)}],
+    ids=["it waits in a queue", "it waited in a queue and began later"],
+)
+def test_the_wait_in_a_queue_does_not_count_towards_the_deadline(waited):
+    plan = decide(but(FLYING, now=NOW + minutes(15), run=seen(**waited)))
+    assert (plan.reason, plan.actions) == (Reason.RUN_ACTIVE, ())
+
+
 @pytest.mark.parametrize("other", [None, seen(run_name="another")], ids=["not to be seen", "another run"])
 def test_a_run_that_is_not_to_be_seen_is_submitted_again_under_its_name(other):
     plan = decide(but(FLYING, run=other))
@@ -220,7 +242,7 @@ def test_alpha_is_halved_for_the_second_candidate_on_the_same_rows():
 
 
 def test_a_worse_candidate_is_rejected():
-    plan = decide(ended(summary(holdout=comparison(accuracy_gain=-0.1)), status__rejections=1))
+    plan = decide(ended(summary(holdout=comparison(accuracy_gain=-0.1, p_worse=0.001)), status__rejections=1))
     assert (plan.decision, plan.reason) == (Decision.REJECT, Reason.HOLDOUT_REGRESSION)
     assert (plan.intent.rejections, plan.intent.breaker_open) == (2, False)
     assert plan.intent.candidate.expires_at is None
@@ -228,7 +250,7 @@ def test_a_worse_candidate_is_rejected():
 
 
 def test_the_breaker_opens_after_the_last_rejection_it_allows():
-    plan = decide(ended(summary(holdout=comparison(accuracy_gain=-0.1)), status__rejections=2))
+    plan = decide(ended(summary(holdout=comparison(accuracy_gain=-0.1, p_worse=0.001)), status__rejections=2))
     assert (plan.intent.rejections, plan.intent.breaker_open) == (3, True)
     assert {alert.event for alert in plan.alerts} == {"Rejected", "Degraded"}
 
@@ -259,7 +281,9 @@ def test_a_promotion_that_is_left_to_a_person_becomes_a_proposal(changes, reason
 
 
 def test_a_rejection_stays_a_rejection_whatever_is_pinned():
-    bad = ended(summary(holdout=comparison(accuracy_gain=-0.1)), model__spec__serving__pinned_version="3")
+    bad = ended(
+        summary(holdout=comparison(accuracy_gain=-0.1, p_worse=0.001)), model__spec__serving__pinned_version="3"
+    )
     assert decide(bad).decision is Decision.REJECT
 
 

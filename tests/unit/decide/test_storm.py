@@ -77,6 +77,32 @@ CASES = {
     "labels can't be counted": (but(drifted(), supply=None), Reason.EVIDENCE_MISSING, EVERYBODY),
     "too few new labels": (but(drifted(), supply__new_labels=99), Reason.NO_NEW_DATA, (DRIFT,)),
     "too few new labels of spam": (but(drifted(), supply__new_spam_labels=14), Reason.NO_NEW_DATA, (DRIFT,)),
+    "too few labels since traffic changed": (
+        but(drifted(), supply__changed_at=NOW, supply__labels_since_change=249, supply__spam_labels_since_change=35),
+        Reason.NO_NEW_DATA,
+        (DRIFT,),
+    ),
+    "too few labels of spam since traffic changed": (
+        but(drifted(), supply__changed_at=NOW, supply__labels_since_change=250, supply__spam_labels_since_change=34),
+        Reason.NO_NEW_DATA,
+        (DRIFT,),
+    ),
+    "enough since traffic changed, most of which the last run had": (
+        but(
+            drifted(),
+            supply__new_labels=99,
+            supply__changed_at=NOW,
+            supply__labels_since_change=400,
+            supply__spam_labels_since_change=60,
+        ),
+        Reason.NO_NEW_DATA,
+        (DRIFT,),
+    ),
+    "enough to learn from and to be judged on since traffic changed": (
+        but(drifted(), supply__changed_at=NOW, supply__labels_since_change=250, supply__spam_labels_since_change=35),
+        None,
+        (),
+    ),
     "just enough new labels": (
         but(drifted(), supply__new_labels=100, supply__new_spam_labels=15),
         None,

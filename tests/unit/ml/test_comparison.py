@@ -156,13 +156,21 @@ def test_the_newest_two_fifths_judge_and_the_rest_trains():
     assert (split.cutoff, split.enough) == (rows[599].predicted_at, True)
 
 
-def test_the_share_grows_to_reach_the_minima_but_never_over_one_half():
+def test_the_share_grows_to_reach_the_minima_where_they_can_be_met():
     rows = [message(n, SPAM if n % 5 == 0 else HAM) for n in range(330)]
     assert len(split_recent(rows, min_rows=150, min_spam=20).evaluation) == 150
     rare = [message(n, SPAM if n % 25 == 0 else HAM) for n in range(1000)]
     assert len(split_recent(rare, min_rows=150, min_spam=20).evaluation) == 500
-    few = split_recent(rows[:200], min_rows=150, min_spam=20)
-    assert (len(few.training), len(few.evaluation), few.enough) == (100, 100, False)
+    few = split_recent(rows[:100], min_rows=150, min_spam=20)
+    assert (len(few.training), len(few.evaluation), few.enough) == (60, 40, False)
+
+
+def test_of_a_change_most_is_learnt_and_the_rest_judges_however_much_came_before():
+    rows = [message(n, SPAM if n % 5 == 0 else HAM) for n in range(1000)]
+    split = split_recent(rows, min_rows=150, min_spam=20, changed_at=rows[500].predicted_at)
+    assert (split.training, split.evaluation) == (tuple(rows[:800]), tuple(rows[800:]))
+    short = split_recent(rows, min_rows=150, min_spam=20, changed_at=rows[740].predicted_at)
+    assert (short.training, short.evaluation) == (tuple(rows[:850]), tuple(rows[850:]))
 
 
 def test_a_flood_of_copies_does_not_fill_the_minima():
@@ -174,12 +182,11 @@ def test_a_flood_of_copies_does_not_fill_the_minima():
 
 def test_rows_are_judged_on_only_after_the_cut_off_of_both_models():
     rows = [message(n, SPAM if n % 5 == 0 else HAM) for n in range(1000)]
-    late = split_recent(rows, min_rows=150, min_spam=20, after=rows[799].predicted_at)
-    assert late.evaluation == tuple(rows[800:])
-    assert late.training == tuple(rows[:800])
-    assert late.cutoff == rows[799].predicted_at
-    early = split_recent(rows, min_rows=150, min_spam=20, after=rows[10].predicted_at)
-    assert early.evaluation == tuple(rows[600:])
+    known = split_recent(rows, min_rows=150, min_spam=20, after=rows[899].predicted_at)
+    assert (known.training, known.evaluation) == (tuple(rows[:900]), tuple(rows[900:]))
+    assert (known.cutoff, known.enough) == (rows[899].predicted_at, False)
+    newer = split_recent(rows, min_rows=150, min_spam=20, after=rows[200].predicted_at)
+    assert (newer.training, newer.evaluation) == (tuple(rows[:680]), tuple(rows[680:]))
 
 
 def test_rows_of_one_moment_stay_on_one_side():
@@ -195,11 +202,12 @@ def test_rows_without_a_time_train_and_never_judge():
     assert (split.training, split.evaluation, split.cutoff, split.enough) == (tuple(imported), (), None, False)
 
 
-def test_the_frozen_holdout_is_in_neither_part():
-    held = [message(n, text=HELD_OUT[n]) for n in range(100)]
-    free = [message(n) for n in range(100)]
+def test_what_hashes_into_the_frozen_holdout_never_trains_but_judges():
+    held = [message(n, text=HELD_OUT[n]) for n in range(0, 100, 2)]
+    free = [message(n) for n in range(1, 100, 2)]
     split = split_recent([*held, *free], min_rows=10, min_spam=0)
-    assert set(split.training) | set(split.evaluation) == set(free)
+    assert split.training == tuple(free[:30])
+    assert set(split.evaluation) == {*held[30:], *free[30:]}
 
 
 def test_a_message_that_was_trained_on_is_not_judged_on():

@@ -16,10 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
-from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 from autoretrain.domain.errors import ArtefactRejected
@@ -28,8 +27,8 @@ from autoretrain.ml.artefact import LinearParts, TermBlock, parse_artefact
 from autoretrain.ml.clusters import cluster_ids
 from autoretrain.ml.linear import CACHED_PIECES, LONGEST_CACHED_PIECE, LinearModel, digest_of
 from autoretrain.ml.splits import stratified_folds
-from autoretrain.ml.text import WORD_PATTERN, canonical
 from autoretrain.ml.training import FOLDS, TrainedModel, search
+from benchmarks.stock_features import stock_features
 from tests.unit.ml.messages import make_rows, make_spec
 
 ROWS = make_rows()
@@ -53,20 +52,6 @@ def train(algorithm: str, profile: str) -> TrainedModel:
     parameter = "alpha" if algorithm == "NaiveBayes" else "C"
     spec = make_spec({algorithm: {parameter: "1", "preprocessing": "Plain"}}, profile=profile, seed=3)
     return search(ROWS, spec)
-
-
-def stock_features(profile: str) -> FeatureUnion:
-    """Scikit-learn's own vectorisers; nothing of ours but the canonical form of a message and the pattern of a word."""
-    word = TfidfVectorizer(
-        preprocessor=lambda text: re.sub("[0-9]", "0", canonical(text)),
-        token_pattern=WORD_PATTERN,
-        ngram_range=(1, 2),
-        sublinear_tf=True,
-    )
-    character = TfidfVectorizer(
-        analyzer="char_wb", preprocessor=canonical, ngram_range=(2, 5), min_df=2, sublinear_tf=True
-    )
-    return FeatureUnion([("word", word)] + ([("character", character)] if profile == "WordAndCharacter" else []))
 
 
 @pytest.fixture(scope="module", params=["Word", "WordAndCharacter"])

@@ -67,7 +67,11 @@ def test_equal_chances_give_the_plain_shares_with_wilsons_interval():
 
     found = measured(audited, pending=50)
     assert found.overall == LabelWindow(
-        labels=50, accuracy=as_wilson(47, 50), spam_recall=as_wilson(6, 8), f1=found.overall.f1
+        started_at=min(row.predicted_at for row in audited),
+        labels=50,
+        accuracy=as_wilson(47, 50),
+        spam_recall=as_wilson(6, 8),
+        f1=found.overall.f1,
     )
     assert found.precision == as_wilson(6, 7)
     assert found.overall.f1.value == pytest.approx(2 * 6 / (2 * 6 + 2 + 1))
@@ -88,8 +92,11 @@ def test_perfect_answers_do_not_make_a_perfect_interval():
     assert found.spam_recall.low < wilson(20, 20).low < 0.85
 
 
-def test_without_spam_recall_is_unknown_rather_than_good_or_bad():
-    assert measured(rows((40, HAM, HAM, 0.5))).overall.spam_recall == Estimate(value=1.0, low=0.0, high=1.0)
+@pytest.mark.parametrize("audited", [((40, HAM, HAM, 0.5),), ((40, HAM, HAM, 0.5), (9, SPAM, HAM, 0.5))])
+def test_without_a_spam_label_recall_and_f1_are_not_measured_rather_than_good_or_bad(audited):
+    found = measured(rows(*audited)).overall
+    assert (found.spam_recall, found.f1) == (None, None)
+    assert found.accuracy.value == pytest.approx(40 / sum(count for count, *_ in audited))
 
 
 def test_a_single_label_gives_a_wide_interval():
