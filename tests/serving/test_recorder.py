@@ -1,8 +1,10 @@
 """The queue between answers and the store: it never makes anyone wait, and every loss is counted."""
 
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -99,6 +101,26 @@ def test_one_record_that_the_store_refuses_does_not_take_the_others_with_it():
     assert recording.recorder.flush(5)
     recording.recorder.close(5)
     assert (recording.texts(), recording.dropped("rejected")) == (["a", "b"], 1)
+
+
+def test_between_the_batches_of_a_long_queue_the_store_is_free_for_as_long_as_it_was_held():
+    """SQLite waits its turn by looking again and again: who holds the file back to back is never found away."""
+    held: list[tuple[float, float]] = []
+
+    class SlowSink:
+        def add_predictions(self, _predictions: Sequence[Prediction]) -> None:
+            started = time.monotonic()
+            time.sleep(0.01)
+            held.append((started, time.monotonic()))
+
+    recording = Recording(queue_messages=2000)
+    recording.recorder = Recorder(SlowSink(), recording.metrics, audit_rate=0.0, audit_seed=0, queue_messages=2000)
+    recording.record(*map(str, range(1000)))
+    recording.recorder.start()
+    assert recording.recorder.flush(10)
+    recording.recorder.close(10)
+    assert len(held) == 4
+    assert all(after[0] - before[1] >= before[1] - before[0] for before, after in pairwise(held))
 
 
 def test_what_cant_be_written_before_the_end_is_counted():

@@ -150,6 +150,7 @@ class Recorder:
         """Write the batch; while the store is away it is tried again, until there is no more time."""
         away = False
         while not self._closing.is_set():
+            began = time.monotonic()
             try:
                 self._write(self._batch)
             except StoreUnavailable as error:
@@ -162,6 +163,9 @@ class Recorder:
                 self._done += len(self._batch)
                 self._batch = []
                 self._written.notify_all()
+            # Others write to the store too, and SQLite knows no queue: who waits looks again and again for a moment in
+            # which nobody writes. Without a pause as long as the write, a busy server would leave them none.
+            self._closing.wait(time.monotonic() - began)
             return
 
     def _write(self, batch: Sequence[Prediction]) -> None:
