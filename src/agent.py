@@ -2,7 +2,7 @@
 
 import sys
 
-from autoretrain.cli.main import main
+from autoretrain.__main__ import main
 
 if __name__ == "__main__":
     sys.exit(main(["ask", *sys.argv[1:]]))

@@ -7,12 +7,14 @@ from typing import Any
 
 import yaml
 
-VALID = {
-    "apiVersion": "autoretrain.dev/v1alpha1",
-    "kind": "SpamModel",
-    "metadata": {"name": "sms-spam"},
-    "spec": {"data": {"file": {"path": "messages.tsv"}}},
-}
+VALID_TEXT = """\
+apiVersion: autoretrain.dev/v1alpha1
+kind: SpamModel
+metadata: {name: sms-spam}
+spec:
+  data: {file: {path: messages.tsv}}
+"""
+VALID: dict[str, Any] = yaml.safe_load(VALID_TEXT)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from autoretrain.adapters.sample_files import write_sample
-from autoretrain.app.demo_stack import Stack
-from autoretrain.app.demo_traffic import Traffic
+from autoretrain.app.scenario_stack import ScenarioStack
+from autoretrain.app.scenario_traffic import ScenarioTraffic
 from autoretrain.ml.sample_corpus import generate_traffic, generate_wave
 
 KEY = "default.integration"
@@ -27,8 +27,7 @@ spec:
     intervalSeconds: 5
     window: {size: 250, minSamples: 200}
     audit: {rate: "0.2"}
-  triggers: {cooldownSeconds: 0, minNewLabels: 1500}
-  promotion: {minAccuracy: "0.93", minF1: "0.80", maxHamFalsePositiveIncrease: "0.01"}
+  triggers: {cooldownSeconds: 0}
   guard: {durationSeconds: 15, minMessages: 200, maxDurationSeconds: 120}
 """
 
@@ -43,7 +42,7 @@ def stack(tmp_path_factory):
     corpus = write_sample(directory, seed=5)
     keys.write_text(f"desk: {API_KEY}\n")
     keys.chmod(0o600)
-    made = Stack(
+    made = ScenarioStack(
         directory=directory / "state-root",
         document=document,
         data=corpus,
@@ -63,7 +62,9 @@ def test_a_wave_of_new_spam_leads_to_a_new_model_without_a_failed_request(stack)
     assert answer.status_code == 200
     assert answer.json()["prediction"] == "ham"
     # 4: drift comes in.
-    traffic = Traffic(address=stack.address, api_key=API_KEY, messages_per_second=60, delay_seconds=3, reported_every=1)
+    traffic = ScenarioTraffic(
+        address=stack.address, api_key=API_KEY, messages_per_second=60, delay_seconds=3, reported_every=1
+    )
     traffic.play(generate_traffic(seed=6, messages=600))
     traffic.start()
     try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -113,6 +114,27 @@ def test_two_processes_that_register_for_one_run_at_once_end_with_one_version(tr
         versions = set(pool.map(register, both))
     assert len(versions) == 1
     assert len(registry.versions()) == 2
+
+
+def test_saving_at_once_leaves_no_module_of_mlflow_behind(tracking_uri, registry, monkeypatch):
+    import mlflow.pyfunc
+
+    register(registry, "another run")  # so that both meet an open database
+    saving, most = [], []
+    save_model = mlflow.pyfunc.save_model
+
+    def counted(**arguments):
+        saving.append(1)
+        most.append(len(saving))
+        save_model(**arguments)
+        saving.pop()
+
+    monkeypatch.setattr(mlflow.pyfunc, "save_model", counted)
+    both = [MlflowRegistry(tracking_uri, name=registry.name) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(register, both, ("run-1", "run-2")))
+    assert most == [1, 1]
+    assert "dbutils" not in sys.modules
 
 
 def test_aliases_are_exactly_what_is_asked_for_and_the_rest_is_archived(registry, tracking_uri):

@@ -5,13 +5,16 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from autoretrain.adapters.records import dump_record
 from autoretrain.adapters.registry_mlflow import MlflowRegistry
 from autoretrain.adapters.registry_rest import RegistryUnavailable, RestRegistry
+from tests.contract.test_registry import NAME, SUMMARY, lifecycles, register
 from tests.contract.test_registry_servers import serving
 from tests.serving.models import MODEL, make_artefact
 
@@ -114,3 +117,33 @@ def test_a_real_server_gives_what_was_registered(tmp_path: Path):
     assert (found.model, found.reference, found.card) == (ARTEFACT.model, ARTEFACT.reference, ARTEFACT.card)
     assert (found.version, found.digest, found.run_id) == (registered.version, ARTEFACT.digest, registered.run_id)
     assert missing is None
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # MLflow's own
+def test_roles_runs_and_owners_are_the_same_by_rest_and_by_mlflow(tmp_path: Path):
+    with serving(tmp_path) as address:
+        full, rest = MlflowRegistry(address, name=NAME), RestRegistry(address, name=NAME, timeout_seconds=20)
+        assert (rest.versions(), rest.find_run("run-1"), rest.owner()) == ((), None, None)
+        rest.set_aliases(champion=None, candidate=None, previous=None)
+        rest.claim("uid-1")
+        tags = {"summary": json.dumps(dump_record(SUMMARY))}
+        for run in ("run-1", "run-2", "run-3"):
+            register(full, run, tags=tags if run == "run-1" else None)
+        assert rest.versions() == full.versions()
+        assert rest.find_run("run-1") == full.find_run("run-1") == replace(SUMMARY, version="1")
+        assert rest.find_run("run-2") is None
+        for _ in range(2):
+            rest.set_aliases(champion="2", candidate=None, previous="1")
+        assert [found.alias for found in full.versions()] == ["previous", "champion", ""]
+        assert lifecycles(full) == {"1": None, "2": None, "3": "archived"}
+        rest.set_aliases(champion="1", candidate="3", previous=None)
+        assert rest.versions() == full.versions()
+        assert lifecycles(full) == {"1": None, "2": "archived", "3": None}
+        assert rest.owner() == "uid-1"
+
+
+def test_versions_and_runs_of_an_answer_that_is_none_are_refused():
+    lies = {f"/api/2.0/mlflow/registered-models/get?name={MODEL}": b'{"registered_model": {"aliases": [1]}}'}
+    with answering(lies) as address, pytest.raises(RegistryUnavailable, match="can't be understood"):
+        RestRegistry(address, name=MODEL).versions()

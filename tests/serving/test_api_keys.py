@@ -61,3 +61,18 @@ def test_an_empty_file_means_that_no_key_is_good(tmp_path: Path):
     keys = ApiKeys(tmp_path / "keys")
     assert (keys.configured, keys.source_of("")) == (True, None)
     assert not ApiKeys(None).configured
+
+
+def test_a_mounted_secret_has_a_file_for_each_source_and_changes_as_a_whole(tmp_path: Path):
+    first, second = tmp_path / "..1", tmp_path / "..2"
+    for directory, key in ((first, "a-key-of-16-characters"), (second, "another-of-16-characters")):
+        directory.mkdir()
+        (directory / "gateway").write_text(f"{key}\n")
+    (tmp_path / "..data").symlink_to(first)
+    (tmp_path / "gateway").symlink_to("..data/gateway")
+    keys = ApiKeys(tmp_path)
+    assert keys.source_of("a-key-of-16-characters") == "gateway"
+    (tmp_path / "..new").symlink_to(second)
+    (tmp_path / "..new").rename(tmp_path / "..data")
+    assert keys.source_of("a-key-of-16-characters") is None
+    assert keys.source_of("another-of-16-characters") == "gateway"

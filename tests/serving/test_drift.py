@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -18,7 +17,6 @@ from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
 from autoretrain.domain.deployment import Deployment, ModelArtefact
 from autoretrain.domain.drift import DriftReport, MetricDrift
-from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.domain.spec import AlgorithmSpec, TrainingSpec
 from autoretrain.ml.drift.references import build_references
 from autoretrain.ml.splits import in_holdout
@@ -29,6 +27,7 @@ from autoretrain.serving.drift_worker import DriftBusy, DriftFailed, DriftTimeou
 from autoretrain.serving.lineup import ServedModel
 from autoretrain.serving.loading import ModelLoader
 from autoretrain.serving.metrics import ServingMetrics
+from benchmarks.real_messages import data_dir, read_uci
 from tests.serving.conftest import open_client, serve_artefact
 from tests.serving.models import MODEL, make_artefact, make_drift_artefact, make_ordinary
 
@@ -66,12 +65,10 @@ async def test_the_file_in_the_repository_triggers_as_the_documented_request_sen
 
 @pytest.mark.slow
 async def test_the_file_triggers_on_a_model_of_real_messages_and_names_what_is_new(settings: Settings, store: Store):
-    directory = os.environ.get("AUTORETRAIN_DATA_DIR", NEW_MESSAGES.parents[2] / "shared" / "data")
-    data = Path(directory) / "SMSSpamCollection"
+    data = data_dir() / "SMSSpamCollection"
     if not data.exists():
         pytest.skip(f"the UCI SMS Spam Collection is not at {data}")
-    lines = (line.split("\t", 1) for line in data.read_text("utf-8").splitlines())
-    rows = [LabelledMessage(text=text, label=Label(label)) for label, text in lines]
+    rows = read_uci(data)
     algorithms = (AlgorithmSpec(name="LinearSVM", parameters={}),)
     spec = TrainingSpec(profile="Word", seed=0, algorithms=algorithms, active_deadline_seconds=900, backoff_limit=0)
     trained = search(rows, spec)
@@ -110,6 +107,16 @@ async def test_an_artefact_without_references_says_so(client: httpx.AsyncClient)
     answer = await client.post("/drift/calculate", json={"messages": ["a"]})
     assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
     assert "drift reference" in answer.json()["detail"]
+
+
+async def test_a_server_without_numpy_says_who_measures_drift_there(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "numpy", None)  # as in the serving image: it can't be found
+    answer = await client.post("/drift/calculate", json={"messages": ["a"]})
+    assert (answer.status_code, answer.headers["content-type"]) == (501, "application/problem+json")
+    assert answer.json()["detail"] == "drift is not measured by this server: the monitor does, and publishes metrics"
+    assert "retry-after" not in answer.headers
 
 
 def report(score: float, *, size: int = 300, prior_shift: bool = False) -> DriftReport:

@@ -41,12 +41,23 @@ _SEVERITY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertCounts:
-    """Alerts by how they ended, summed over the addresses. `dropped` found a queue full or closed."""
+    """Alerts by how they ended, over one address or several.
+
+    `dropped` found a queue full or closed; `repeated` was told lately.
+    """
 
     delivered: int = 0
     failed: int = 0
     dropped: int = 0
     repeated: int = 0
+
+    def __add__(self, other: "AlertCounts") -> "AlertCounts":
+        return AlertCounts(
+            delivered=self.delivered + other.delivered,
+            failed=self.failed + other.failed,
+            dropped=self.dropped + other.dropped,
+            repeated=self.repeated + other.repeated,
+        )
 
 
 class AlertSender:
@@ -88,13 +99,15 @@ class AlertSender:
     @property
     def counts(self) -> AlertCounts:
         """How many alerts were delivered, failed, dropped and kept back so far."""
-        each = [channel.counts for channel in self._channels]
-        return AlertCounts(
-            delivered=sum(counts.delivered for counts in each),
-            failed=sum(counts.failed for counts in each),
-            dropped=sum(counts.dropped for counts in each),
-            repeated=sum(counts.repeated for counts in each),
-        )
+        return sum((channel.counts for channel in self._channels), AlertCounts())
+
+    @property
+    def counts_by_channel(self) -> dict[str, AlertCounts]:
+        """The same by kind of channel, as Slack or E-Mail: addresses of one kind count together."""
+        counts: dict[str, AlertCounts] = {}
+        for channel in self._channels:
+            counts[channel.name] = counts.get(channel.name, AlertCounts()) + channel.counts
+        return counts
 
     def send(self, model_key: str, alert: Alert) -> None:
         """Hand `alert` over for delivery. Never blocks and never raises."""

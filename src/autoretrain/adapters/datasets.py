@@ -87,13 +87,19 @@ class DatasetReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
+    """Of `rows`, `new` were stored and `repeated` say what another row of the file says; the store had the others."""
+
     source: str
     rows: ClassCount
     new: int
+    repeated: int
 
     def __str__(self) -> str:
-        known = self.rows.ham + self.rows.spam - self.new
-        return f"{self.new} labels stored as source {self.source}, {known} were there already; rows: {self.rows}"
+        known = self.rows.ham + self.rows.spam - self.new - self.repeated
+        return (
+            f"{self.new} labels stored as source {self.source}, {known} were there already, "
+            f"{self.repeated} repeated within the file; rows: {self.rows}"
+        )
 
 
 def read_dataset(
@@ -180,8 +186,13 @@ def import_labels(
             for row in rows
         ]
     )
-    new = len({sequence for sequence in sequences if sequence > before})
-    return ImportReport(source=source, rows=_count(row.label for row in rows), new=new)
+    distinct = set(sequences)
+    return ImportReport(
+        source=source,
+        rows=_count(row.label for row in rows),
+        new=sum(sequence > before for sequence in distinct),
+        repeated=len(sequences) - len(distinct),
+    )
 
 
 def _count(labels: Iterable[Label]) -> ClassCount:

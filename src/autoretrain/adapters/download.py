@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import stamina
 
+from autoretrain.adapters.transfer import TransferTooLarge, TransferTooSlow, may_pass, transfer
 from autoretrain.domain.errors import AutoRetrainError
 
 ADDRESSES = (
@@ -120,7 +121,9 @@ def _fetched(client: httpx.Client, address: httpx.URL, part: Path, deadline: _De
         ):
             with attempt:
                 deadline.check()
-                _continue(client, address, part, deadline)
+                transfer(client, address, part, until=deadline.at, max_bytes=MAX_BYTES)
+    except (TransferTooSlow, TransferTooLarge) as error:
+        raise _Unusable(str(error)) from error
     except httpx.HTTPStatusError as error:
         raise _Unusable(f"answers {error.response.status_code}") from error
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -135,29 +138,8 @@ def _fetched(client: httpx.Client, address: httpx.URL, part: Path, deadline: _De
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether the same request may work a moment later. A name that does not resolve will not."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code in {408, 429, 500, 502, 503, 504}
-    return isinstance(error, httpx.TransportError) and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-
-
-def _continue(client: httpx.Client, address: httpx.URL, part: Path, deadline: _Deadline) -> None:
-    have = part.stat().st_size if part.exists() else 0
-    # Ranges count bytes as they are sent, so nothing may be compressed on the way.
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with client.stream("GET", address, headers=headers) as response:
-        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            part.unlink()  # what was kept is not the beginning of what is there now
-            raise httpx.RemoteProtocolError("the kept part does not fit")
-        response.raise_for_status()
-        continues = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        resumed = response.status_code == httpx.codes.PARTIAL_CONTENT and continues
-        with part.open("ab" if resumed else "wb") as file:
-            for block in response.iter_raw():
-                deadline.check()
-                if file.tell() + len(block) > MAX_BYTES:
-                    raise _Unusable(f"gives a file larger than {MAX_BYTES // 1024**2} MiB")
-                file.write(block)
+    """As for any address, but another one is there: no second try at a name that does not resolve."""
+    return may_pass(error) and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
 
 
 def _normalised(data: bytes) -> bytes:

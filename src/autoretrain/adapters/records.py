@@ -21,3 +21,8 @@ def dump_record(record: object) -> Any:
 def load_record(record_type: type[T], data: Any) -> T:
     """Return the record that `dump_record` wrote. Raises pydantic.ValidationError where the shape does not fit."""
     return cast("T", _adapter(record_type).validate_python(data))
+
+
+def load_json(record_type: type[T], text: str | bytes) -> T:
+    """Return the record that `text` holds as JSON. Raises pydantic.ValidationError where it is not one."""
+    return cast("T", _adapter(record_type).validate_json(text))

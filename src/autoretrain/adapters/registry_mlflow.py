@@ -7,6 +7,7 @@ with its digests as tags: what is fetched is checked against them.
 
 import json
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.metadata import version as installed_version
@@ -30,6 +31,8 @@ ROLES: Final = ("champion", "previous", "candidate")
 EXAMPLES: Final = ("Are we still meeting for lunch tomorrow?", "WINNER! Claim your free prize now, text WIN to 80082")
 _WAIT_SECONDS: Final = 10
 _PAGE: Final = 200
+_SAVING: Final = threading.Lock()
+"""MLflow puts a false `dbutils` into `sys.modules` while it saves; two threads that save at once leave it there."""
 
 
 class MlflowRegistry:
@@ -215,12 +218,13 @@ def _save_pyfunc(directory: Path, files: Mapping[str, bytes], *, run_id: str, mo
 
     for name, content in files.items():
         (directory / name).write_bytes(content)
-    mlflow.pyfunc.save_model(
-        path=str(directory / "version"),
-        mlflow_model=Model(run_id=run_id, model_id=model_id, model_uuid=model_id),
-        python_model=str(Path(__file__).with_name("mlflow_pyfunc.py")),
-        artifacts={name.removesuffix(".json"): str(directory / name) for name in files},
-        input_example=list(EXAMPLES),
-        # Named, not inferred: MLflow would start another process to watch what the model imports.
-        pip_requirements=[f"autoretrain=={installed_version('autoretrain')}", f"mlflow=={installed_version('mlflow')}"],
-    )
+    with _SAVING:
+        mlflow.pyfunc.save_model(
+            path=str(directory / "version"),
+            mlflow_model=Model(run_id=run_id, model_id=model_id, model_uuid=model_id),
+            python_model=str(Path(__file__).with_name("mlflow_pyfunc.py")),
+            artifacts={name.removesuffix(".json"): str(directory / name) for name in files},
+            input_example=list(EXAMPLES),
+            # Named, not inferred: MLflow would start another process to watch what the model imports.
+            pip_requirements=[f"{name}=={installed_version(name)}" for name in ("autoretrain", "mlflow")],
+        )

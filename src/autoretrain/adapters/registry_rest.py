@@ -1,14 +1,33 @@
-"""How does serving fetch a registered version without importing MLflow? A few of its server's REST calls, read only."""
+"""How do serving and the controller use MLflow's registry without importing MLflow? A few of its server's REST calls.
 
+What is written here is what `registry_mlflow` writes: roles are aliases, a version without one is archived, a run's
+summary is a tag of the version that it registered.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote
 
+from pydantic import ValidationError
+
+from autoretrain.adapters.records import load_record
 from autoretrain.domain.deployment import ModelArtefact
 from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.domain.observation import RegistryVersion
+from autoretrain.domain.training import TrainingSummary
 
 TIMEOUT_SECONDS: Final = 5.0
 MAX_FILE_BYTES: Final = 64 * 2**20
+MAX_PAGES: Final = 100
+PAGE: Final = 200
 PROXIED: Final = "mlflow-artifacts:/"
+API: Final = "/api/2.0/mlflow"
+ROLES: Final = ("champion", "previous", "candidate")
+"""By precedence: a version that holds several is known by the first."""
+OWNER_TAG: Final = "owner_uid"
 
 
 class RegistryUnavailable(AutoRetrainError):  # noqa: N818 - named for the state it reports
@@ -23,32 +42,125 @@ class RestRegistry:
 
     def artefact(self, version: str, digest: str) -> ModelArtefact | None:
         """The files of `version`, None where it is not registered. The caller compares `digest` with what came."""
+        with self._session() as http:
+            answer = http.get(f"{API}/model-versions/get", params={"name": self._name, "version": version})
+            if answer.status_code == 404:
+                return None
+            entry = answer.raise_for_status().json()["model_version"]
+            location = _proxied_path(entry["source"])
+            files = {name: _fetch(http, f"{location}/{name}.json") for name in ("model", "reference", "card")}
+            return ModelArtefact(
+                version=version,
+                digest=digest,
+                run_id=entry.get("run_id", ""),
+                model=files["model"],
+                reference=files["reference"],
+                card=files["card"].decode(),
+            )
+
+    def versions(self) -> tuple[RegistryVersion, ...]:
+        """Every version, oldest first; none where the model is not registered."""
+        with self._session() as http:
+            held = _held_roles(self._model(http))
+            roles = {version: role for role in reversed(ROLES) if (version := held.get(role))}
+            return tuple(
+                RegistryVersion(
+                    version=entry["version"],
+                    digest=_tags(entry).get("digest", ""),
+                    alias=roles.get(entry["version"], ""),
+                    run_id=entry.get("run_id", ""),
+                )
+                for entry in self._search(http)
+            )
+
+    def find_run(self, run_name: str) -> TrainingSummary | None:
+        """What the run of that name reported, once it has registered its version."""
+        with self._session() as http:
+            found = self._search(http, f" and tags.run_name = '{run_name}'")
+            if not found or "summary" not in _tags(found[0]):
+                return None
+            summary = load_record(TrainingSummary, json.loads(_tags(found[0])["summary"]))
+            return replace(summary, version=found[0]["version"])
+
+    def set_aliases(self, *, champion: str | None, candidate: str | None, previous: str | None) -> None:
+        """Let exactly these versions hold the roles. Repeating it repairs what was left half done."""
+        wanted = {"champion": champion, "candidate": candidate, "previous": previous}
+        with self._session() as http:
+            held = _held_roles(self._model(http))
+            for role, version in wanted.items():
+                if version is None and role in held:
+                    body = {"name": self._name, "alias": role}
+                    http.request("DELETE", f"{API}/registered-models/alias", json=body).raise_for_status()
+                elif version is not None and held.get(role) != version:
+                    body = {"name": self._name, "alias": role, "version": version}
+                    http.post(f"{API}/registered-models/alias", json=body).raise_for_status()
+            for entry in self._search(http):
+                self._mark_lifecycle(http, entry, archived=entry["version"] not in wanted.values())
+
+    def owner(self) -> str | None:
+        """The uid of the resource that the registered model belongs to; None where nobody has claimed it."""
+        with self._session() as http:
+            return _tags(self._model(http)).get(OWNER_TAG)
+
+    def claim(self, owner: str) -> None:
+        """Let the registered model belong to `owner`; it is created where it is not there."""
+        with self._session() as http:
+            if not self._model(http):
+                http.post(f"{API}/registered-models/create", json={"name": self._name}).raise_for_status()
+            tag = {"name": self._name, "key": OWNER_TAG, "value": owner}
+            http.post(f"{API}/registered-models/set-tag", json=tag).raise_for_status()
+
+    @contextmanager
+    def _session(self) -> Iterator[Any]:
+        """An HTTP client; whatever goes wrong with it leaves as RegistryUnavailable with one sentence."""
         # Imported here: with the version in the store, serving starts without an HTTP client.
         import httpx
 
         try:
             with httpx.Client(base_url=self._address, timeout=self._timeout) as http:
-                answer = http.get("/api/2.0/mlflow/model-versions/get", params={"name": self._name, "version": version})
-                if answer.status_code == httpx.codes.NOT_FOUND:
-                    return None
-                entry = answer.raise_for_status().json()["model_version"]
-                location = _proxied_path(entry["source"])
-                files = {name: _fetch(http, f"{location}/{name}.json") for name in ("model", "reference", "card")}
-                card = files["card"].decode()
+                yield http
         except httpx.HTTPStatusError as error:
             raise RegistryUnavailable(f"the registry answers {error.response.status_code}") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise RegistryUnavailable(f"the registry can't be reached ({type(error).__name__})") from None
-        except (ValueError, KeyError, TypeError):
+        except (ValidationError, ValueError, KeyError, TypeError, AttributeError):
             raise RegistryUnavailable("the registry's answer can't be understood") from None
-        return ModelArtefact(
-            version=version,
-            digest=digest,
-            run_id=entry.get("run_id", ""),
-            model=files["model"],
-            reference=files["reference"],
-            card=card,
-        )
+
+    def _model(self, http: Any) -> dict[str, Any]:
+        """The registered model with its aliases and tags; empty where there is none."""
+        answer = http.get(f"{API}/registered-models/get", params={"name": self._name})
+        if answer.status_code == 404:
+            return {}
+        return dict(answer.raise_for_status().json()["registered_model"])
+
+    def _search(self, http: Any, condition: str = "") -> list[dict[str, Any]]:
+        """The versions that match, oldest first."""
+        found: list[dict[str, Any]] = []
+        query = {"filter": f"name = '{self._name}'{condition}", "max_results": str(PAGE)}
+        for _ in range(MAX_PAGES):
+            page = http.get(f"{API}/model-versions/search", params=query).raise_for_status().json()
+            found += page.get("model_versions", [])
+            if not page.get("next_page_token"):
+                return sorted(found, key=lambda entry: int(entry["version"]))
+            query["page_token"] = page["next_page_token"]
+        raise RegistryUnavailable(f"the registry has more than {MAX_PAGES * PAGE} versions of {self._name}")
+
+    def _mark_lifecycle(self, http: Any, entry: dict[str, Any], *, archived: bool) -> None:
+        marked = _tags(entry).get("lifecycle") == "archived"
+        tag = {"name": self._name, "version": entry["version"], "key": "lifecycle"}
+        if archived and not marked:
+            http.post(f"{API}/model-versions/set-tag", json={**tag, "value": "archived"}).raise_for_status()
+        elif marked and not archived:
+            http.request("DELETE", f"{API}/model-versions/delete-tag", json=tag).raise_for_status()
+
+
+def _tags(entry: dict[str, Any]) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in entry.get("tags", [])}
+
+
+def _held_roles(model: dict[str, Any]) -> dict[str, str]:
+    # A search for versions leaves their aliases out; the model itself has them.
+    return {alias["alias"]: alias["version"] for alias in model.get("aliases", [])}
 
 
 def _proxied_path(source: str) -> str:

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from autoretrain.ml.sample_corpus import generate_corpus
+from autoretrain.ml.sample_corpus import MESSAGES, generate_corpus
 
 FILE_NAME = "sample-corpus.tsv"
 NOTE_NAME = "SAMPLE.md"
 
 
-def write_sample(directory: Path, *, seed: int = 0, messages: int = 5000) -> Path:
+def write_sample(directory: Path, *, seed: int = 0, messages: int = MESSAGES) -> Path:
     """Write the corpus as TSV (label, tab, text; no header) with its note, and return the file's path."""
     directory.mkdir(parents=True, exist_ok=True)
     lines = [f"{row.label}\t{row.text}\n" for row in generate_corpus(seed=seed, messages=messages)]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -15,6 +15,9 @@ class Settings(BaseSettings):
     spec: Path = Field(Path("examples/sms-spam.yaml"), description="SpamModel document that the commands read.")
     state_dir: Path = Field(Path(".autoretrain"), description="Directory of this machine's state.")
     data: Path | None = Field(None, description="Local file of labelled messages to use instead of spec.data.")
+    data_authorization: SecretStr = Field(
+        SecretStr(""), description="Authorization header for spec.data.http.url; a cluster sets it from secretRef."
+    )
     model: str = Field("default.sms-spam", description="`<namespace>.<name>` of the model that serving serves.")
     store_url: str = Field("", description="SQLAlchemy address of the store; empty: SQLite in the state directory.")
     mlflow_tracking_uri: str = Field(
@@ -22,23 +25,38 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("AUTORETRAIN_MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
         description="MLflow tracking and registry address; MLFLOW_TRACKING_URI is read as well.",
     )
+    registered_model_name: str = Field("", description="Name in the registry; empty: that of AUTORETRAIN_MODEL.")
     host: str = Field("127.0.0.1", description="Address that local services listen on.")
     serving_port: int = Field(8000, ge=1, le=65535, description="Port of the HTTP API.")
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the local MLflow server.")
+    serving_url: str = Field("", description="Where serving is asked; empty: AUTORETRAIN_HOST at its port.")
     dashboard_port: int = Field(8501, ge=1, le=65535, description="Port of the dashboard.")
     monitor_port: int = Field(8002, ge=1, le=65535, description="Port of the monitor's own /metrics.")
     audit_rate: float = Field(0.01, ge=0, le=1, description="Share of predictions drawn for labelling.")
+    status_file: Path | None = Field(
+        None, description="On a cluster: file with the resource's status, which the monitor goes by."
+    )
+    served_version: str = Field("", description="On a cluster: the version to serve, instead of asking the store.")
+    served_digest: str = Field("", description="Digest of that version's artefact, without which it is not served.")
+    served_experiment: str = Field(
+        "", description="JSON object {mode, version, digest, percent} of a second version; empty: none."
+    )
     api_keys_file: Path | None = Field(
         None, description="File of `source: key` lines; empty: no keys, feedback is anonymous."
     )
+    api_key: SecretStr = Field(SecretStr(""), description="Key that `autoretrain label` shows to a cluster's API.")
     drift_threshold: float = Field(0.15, gt=0, lt=1, description="Score above which /drift/calculate says triggered.")
     drift_min_samples: int = Field(200, ge=1, description="Messages below which /drift/calculate says inconclusive.")
+    root_path: str = Field("", description="Path below which a proxy shows the HTTP API, as /sms; empty: none.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
     )
 
     def resolved_store_url(self) -> str:
         return self.store_url or f"sqlite:///{(self.state_dir / 'store.db').as_posix()}"
+
+    def resolved_serving_url(self) -> str:
+        return self.serving_url or f"http://{self.host}:{self.serving_port}"
 
 
 def settings_problems(error: ValidationError) -> str:

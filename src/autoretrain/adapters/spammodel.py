@@ -24,6 +24,8 @@ API_VERSION = "autoretrain.dev/v1alpha1"
 KIND = "SpamModel"
 DEFAULT_NAMESPACE = "default"
 
+DATA_MOUNT = "/data"
+
 NO_REQUESTS = Requests()
 
 # What only a cluster has a use for. A document that sets it is accepted on one machine and the user is told.
@@ -185,7 +187,7 @@ def _build_spec(spec: Mapping[str, Any]) -> SpamModelSpec:
         "data": {
             **_snake(data),
             "url": data.get("http", {}).get("url"),
-            "path": data.get("file", {}).get("path"),
+            "path": _data_path(data),
             "sha256": data.get("sha256"),
         },
         "training": _snake(training),
@@ -211,6 +213,14 @@ def _build_spec(spec: Mapping[str, Any]) -> SpamModelSpec:
         "alerts": {"on": spec["alerts"]["events"]},
     }
     return records.load_record(SpamModelSpec, shaped)
+
+
+def _data_path(data: Mapping[str, Any]) -> str | None:
+    """Return where the file is: as the document says, or in the volume that a training Pod mounts at DATA_MOUNT."""
+    if "volume" in data:
+        return f"{DATA_MOUNT}/{data['volume']['path']}"
+    path: str | None = data.get("file", {}).get("path")
+    return path
 
 
 def _snake(fields: Mapping[str, Any]) -> dict[str, Any]:

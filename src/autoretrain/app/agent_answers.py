@@ -153,6 +153,8 @@ def _quality_line(status: Status) -> str:
     live = status.performance
     if live is None:
         return "Live accuracy is not known: there are too few audit labels."
+    if live.spam_recall is None or live.f1 is None:
+        return f"Live accuracy is {live.accuracy:.3f}, by {live.labels} audit labels, none of which is spam."
     return (
         f"Live accuracy is {live.accuracy:.3f}, spam recall {live.spam_recall:.3f} and F1 {live.f1:.3f}, "
         f"by {live.labels} audit labels."

@@ -21,9 +21,6 @@ from autoretrain.domain.messages import LabelledMessage
 from autoretrain.domain.spec import DataFormat, DataSpec
 
 DATA_DIRECTORY: Final = Path("data")
-SAMPLE_SEED: Final = 2
-"""Its wrong labels put a good model near the default floors, with some seeds below them. With this one a first start
-without a network ends with a model that is served."""
 UCI_NOTE: Final = "UCI SMS Spam Collection (Almeida, Gómez Hidalgo; CC BY 4.0)"
 SAMPLE_NOTE: Final = "GENERATED SAMPLE: no real messages, figures say nothing about UCI's"
 WARNING: Final = """
@@ -44,12 +41,19 @@ class PreparedData:
     generated_sample: bool = False
 
 
-def prepare_data(settings: Settings, *, fetch_uci: Callable[[Path], Path] = download.fetch_uci) -> PreparedData:
+def prepare_data(
+    settings: Settings,
+    *,
+    fetch_uci: Callable[[Path], Path] = download.fetch_uci,
+    directory: Path = DATA_DIRECTORY,
+    may_generate: bool = True,
+) -> PreparedData:
     """Read the base data, fetching or generating it first where it is not there yet.
 
     `fetch_uci` puts the UCI collection into a directory and returns its path, or raises DownloadFailed; then the sample
-    is used, and stderr says so. Raises BadData where a file is missing or wrong, InvalidSpec where the document is,
-    Waiting where somebody's own address can't be reached.
+    is used, and stderr says so, unless it must not (`may_generate`). What is fetched is kept in `directory`.
+    Raises BadData where a file is missing or wrong, InvalidSpec where the document is, Waiting where somebody's own
+    address can't be reached.
     """
     document = spammodel.load_document(settings.spec)
     data = spammodel.parse_spam_model(document, uid="", generation=0).spec.data
@@ -61,19 +65,23 @@ def prepare_data(settings: Settings, *, fetch_uci: Callable[[Path], Path] = down
         _require_checksum(path, data)
         return _read(path, data, written_as=data.format)
     if data.url in download.ADDRESSES:
-        return _uci_or_sample(fetch_uci)
+        return _uci_or_sample(fetch_uci, directory=directory, may_generate=may_generate)
     if data.url is not None:
-        return _read(fetch_file(data.url, DATA_DIRECTORY, sha256=data.sha256), data, written_as=data.format)
+        authorization = settings.data_authorization.get_secret_value()
+        path = fetch_file(data.url, directory, sha256=data.sha256, authorization=authorization)
+        return _read(path, data, written_as=data.format)
     raise BadData("spec.data", "names neither http nor file, and this machine reads nothing else")
 
 
-def _uci_or_sample(fetch_uci: Callable[[Path], Path]) -> PreparedData:
+def _uci_or_sample(fetch_uci: Callable[[Path], Path], *, directory: Path, may_generate: bool) -> PreparedData:
     try:
-        path = fetch_uci(DATA_DIRECTORY)
+        path = fetch_uci(directory)
     except download.DownloadFailed as error:
-        path = DATA_DIRECTORY / sample_files.FILE_NAME
+        if not may_generate:
+            raise
+        path = directory / sample_files.FILE_NAME
         if not path.exists():
-            path = sample_files.write_sample(DATA_DIRECTORY, seed=SAMPLE_SEED)
+            path = sample_files.write_sample(directory)
         sys.stderr.write(WARNING.format(reason=error, path=path))
     return _described(tuple(read_dataset(path, format=DataFormat.TSV)), path)
 

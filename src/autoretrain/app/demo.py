@@ -16,9 +16,9 @@ from autoretrain.adapters.registry_mlflow import MlflowRegistry
 from autoretrain.adapters.sample_files import write_sample
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
-from autoretrain.app.demo_stack import Stack
-from autoretrain.app.demo_traffic import Traffic
 from autoretrain.app.narration import boxed
+from autoretrain.app.scenario_stack import ScenarioStack
+from autoretrain.app.scenario_traffic import ScenarioTraffic
 from autoretrain.app.signals import Stopped, second_signal_kills, stopping_on_signals
 from autoretrain.app.steps import Steps
 from autoretrain.domain.deployment import ModelArtefact
@@ -59,8 +59,8 @@ def run(*, keep: bool) -> int:
     """Play the scenario; return 0 when everything that it promises happened."""
     steps = Steps(own=STEPS)
     directory = (Settings().state_dir / "demo").resolve()
-    stack = Stack(directory=directory, document=DOCUMENT, data=directory.parent / "demo-data")
-    traffic = Traffic(
+    stack = ScenarioStack(directory=directory, document=DOCUMENT, data=directory.parent / "demo-data")
+    traffic = ScenarioTraffic(
         address=stack.address,
         api_key=API_KEY,
         messages_per_second=RATE,
@@ -82,7 +82,7 @@ def run(*, keep: bool) -> int:
     return 0 if traffic.failed == 0 else 1
 
 
-def play(stack: Stack, traffic: Traffic, steps: Steps) -> None:
+def play(stack: ScenarioStack, traffic: ScenarioTraffic, steps: Steps) -> None:
     with steps.step("Generate messages: corpus, traffic and wave share no text") as notes:
         stack.data = write_sample(stack.directory.parent / "demo-data", seed=SEED)
         normal = generate_traffic(seed=SEED + 1, messages=3000)
@@ -136,7 +136,7 @@ def play(stack: Stack, traffic: Traffic, steps: Steps) -> None:
     sys.stdout.write(boxed(summary(stack, traffic)))
 
 
-def comparison_line(stack: Stack) -> str:
+def comparison_line(stack: ScenarioStack) -> str:
     """Return candidate against champion in numbers, from the summary of the promoted run."""
     runs = sorted(stack.state.runs(KEY).glob("*/summary.json"), key=lambda path: path.stat().st_mtime)
     recent = json.loads(runs[-1].read_text())["recent"]
@@ -149,7 +149,7 @@ def comparison_line(stack: Stack) -> str:
     )
 
 
-def register_broken_model(stack: Stack) -> str:
+def register_broken_model(stack: ScenarioStack) -> str:
     """Register a version that calls everything spam: the champion's weights with an absurd intercept."""
     with Store(stack.store_url, model=KEY) as store:
         deployment = store.deployment()
@@ -174,7 +174,7 @@ def register_broken_model(stack: Stack) -> str:
     return version.version
 
 
-def summary(stack: Stack, traffic: Traffic) -> list[str]:
+def summary(stack: ScenarioStack, traffic: ScenarioTraffic) -> list[str]:
     return [
         f"{traffic.sent} requests, {traffic.failed} failed",
         f"{traffic.reports} labels reported late, {traffic.audits} messages of the audit sample labelled",

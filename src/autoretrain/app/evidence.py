@@ -1,40 +1,67 @@
 """Reads the evidence of one model from the store and the live server, in the form that the core decides on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from autoretrain.adapters.evidence_metrics import Evidence
 from autoretrain.adapters.store import Store
-from autoretrain.app.serving_client import LiveFigures, ServingClient
+from autoretrain.app.serving_client import ServingClient
+from autoretrain.decide.change import find_change
 from autoretrain.domain.drift import DriftReport
-from autoretrain.domain.messages import Label
+from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.domain.observation import GuardEvidence, LabelSupply, Performance
-from autoretrain.domain.spec import MonitoringSpec, SpamModelSpec, TriggersSpec
+from autoretrain.domain.spec import MonitoringSpec, SpamModel, SpamModelSpec, TriggersSpec
 from autoretrain.domain.status import GuardState, ModelRef, Status
 from autoretrain.ml.drift.detector import DriftDetector
 from autoretrain.ml.drift.references import GoldenHam
 from autoretrain.ml.guarding import measure_guard
 from autoretrain.ml.linear import LinearModel
 from autoretrain.ml.performance import measure_performance
+from autoretrain.ml.trust import select_trusted
 
 GUARD_MESSAGES = 5000
-FELT_SECONDS = 0.025
-"""Below this nobody feels a latency: 0.4 ms against 0.2 ms is a fresh cache or a busy machine, not a slow model."""
+CHANGE_WINDOWS = 200
+CHANGE_LABELS = 2000
+"""More windows and labels need not be looked at to know that there are enough since a change."""
 
 
 @dataclass(slots=True)
 class EvidenceReader:
-    """Keeps nothing but what it scored with last: the previous model by digest, the golden ham by version."""
+    """Keeps nothing but what it scored with last: the previous model by digest, the golden ham by version.
+
+    `counts_requests` is false where several servers answer behind one address: the counters of one of them say little,
+    and Prometheus has those of all.
+    """
 
     store: Store
     serving: ServingClient
+    counts_requests: bool = True
     _models: dict[str, LinearModel] = field(default_factory=dict)
     _golden: dict[str, GoldenHam] = field(default_factory=dict)
 
+    def read(self, model: SpamModel, status: Status, *, now: datetime) -> Evidence:
+        """Return everything that a decision about the champion of `status` rests on."""
+        spec, champion = model.spec, status.champion
+        performance = self.performance(champion, spec=spec, now=now)
+        return Evidence(
+            model_version=champion.version if champion else "",
+            measured_at=now,
+            drift=self.drift(champion, triggers=spec.triggers),
+            pending_messages=self.pending(champion, monitoring=spec.monitoring),
+            performance=performance,
+            supply=self.supply(status, triggers=spec.triggers, performance=performance),
+            guard=self.guard(status),
+        )
+
     def drift(self, champion: ModelRef | None, *, triggers: TriggersSpec) -> tuple[DriftReport, ...]:
         """Return the champion's last windows, oldest first; whether they are too old is the core's question."""
+        return self._windows(champion, limit=triggers.drift.consecutive_breaches)
+
+    def _windows(self, champion: ModelRef | None, *, limit: int) -> tuple[DriftReport, ...]:
         if champion is None:
             return ()
-        reports = self.store.reports(version=champion.version, limit=triggers.drift.consecutive_breaches)
+        reports = self.store.reports(version=champion.version, limit=limit)
         since = champion.promoted_at
         # After a rollback the version's windows from before it was replaced are not about the present.
         return tuple(report for report in reports if since is None or report.started_at >= since)
@@ -56,9 +83,23 @@ class EvidenceReader:
             audited, model_version=champion.version, pending=pending, window_labels=spec.triggers.performance.min_labels
         )
 
-    def supply(self, status: Status) -> LabelSupply:
+    def supply(self, status: Status, *, triggers: TriggersSpec, performance: Performance | None) -> LabelSupply:
         labels, spam, highest = self.store.count_new_labels(status.trained_cutoff)
-        return LabelSupply(new_labels=labels, new_spam_labels=spam, highest_sequence=highest)
+        windows = self._windows(status.champion, limit=CHANGE_WINDOWS)
+        changed_at = find_change(windows, performance, triggers=triggers)
+        since_change = self._distinct_labels(changed_at) if changed_at else ()
+        return LabelSupply(
+            new_labels=labels,
+            new_spam_labels=spam,
+            highest_sequence=highest,
+            changed_at=changed_at,
+            labels_since_change=len(since_change),
+            spam_labels_since_change=sum(row.label is Label.SPAM for row in since_change),
+        )
+
+    def _distinct_labels(self, since: datetime) -> Sequence[LabelledMessage]:
+        """The newest labels of messages predicted since then, as a run would find them before it caps the sources."""
+        return select_trusted(self.store.labels(predicted_since=since)[-CHANGE_LABELS:], max_source_share=1.0).rows
 
     def guard(self, status: Status) -> GuardEvidence | None:
         """Measure what the fresh champion does; None while nothing is guarded."""
@@ -68,7 +109,7 @@ class EvidenceReader:
         predictions = self.store.recent_predictions(version=guard.version, since=guard.started_at, limit=GUARD_MESSAGES)
         previous = self._model(status.previous.digest) if status.previous else None
         audited, _ = self.store.audited(version=guard.version, since=guard.started_at)
-        live = self.serving.figures()
+        live = self.serving.figures() if self.counts_requests else {}
         now, before = live.get(guard.version), live.get(status.previous.version) if status.previous else None
         golden, golden_expected = self._golden_ham(guard)
         return measure_guard(
@@ -81,9 +122,10 @@ class EvidenceReader:
             golden_ham_expected=golden_expected,
             errors=round(now.errors) if now else None,
             requests=round(now.requests + now.errors) if now else None,
-            p95_seconds=felt_seconds(now),
-            previous_p95_seconds=felt_seconds(before),
+            p95_seconds=now.felt_seconds if now else None,
+            previous_p95_seconds=before.felt_seconds if before else None,
             audited=audited,
+            audited_previous_scores=previous.scores([row.text for row in audited]) if previous else None,
         )
 
     def _golden_ham(self, guard: GuardState) -> tuple[list[Label] | None, float | None]:
@@ -104,10 +146,3 @@ class EvidenceReader:
                 return None
             self._models = {digest: LinearModel.load(artefact.model)}
         return self._models[digest]
-
-
-def felt_seconds(figures: LiveFigures | None) -> float | None:
-    """Return the p95 of a version, or FELT_SECONDS where it is less than that."""
-    if figures is None or figures.p95_seconds is None:
-        return None
-    return max(figures.p95_seconds, FELT_SECONDS)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from dataclasses import replace
 
 from autoretrain.adapters import records
@@ -13,7 +14,9 @@ from autoretrain.app.trainer import RunDirectory
 from autoretrain.domain.status import ActiveRun
 from autoretrain.domain.training import TrainingSummary
 
-MAX_PASSES = 5
+# A server that runs looks for another version twice a second, then loads it and answers with it.
+ROLLOUT_SECONDS = 30.0
+PAUSE_SECONDS = 0.25
 
 
 def finish_with_a_pass(summary: TrainingSummary, settings: Settings) -> None:
@@ -46,10 +49,13 @@ def decide_on(world: LocalWorld, key: str, summary: TrainingSummary) -> str:
     write_atomically(directory.summary, json.dumps(records.dump_record(summary)))
     world.write_status(replace(status, active_run=run, run_ordinal=run.ordinal))
     decided = run_pass(world, utc_now())
-    for _ in range(MAX_PASSES):
+    after = run_pass(world, utc_now())
+    deadline = time.monotonic() + ROLLOUT_SECONDS
+    while after.status.rollout is not None and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
         after = run_pass(world, utc_now())
-        if after.status.rollout is None:
-            break
+    if after.status.rollout is not None:
+        return f"v{summary.version} is promoted but not served yet; the next pass goes on with it: autoretrain status"
     if after.status.champion is not None and after.status.champion.version == summary.version:
         return f"v{summary.version} is the champion now: {decided.plan.message}"
     return f"{decided.plan.decision.value} ({decided.plan.reason.value}): {decided.plan.message}\n{command(summary)}"

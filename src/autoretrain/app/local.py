@@ -1,16 +1,19 @@
 """The world of one machine: a document, files, a store, processes. The shell around the core without a cluster."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from autoretrain.adapters import records, spammodel
+from autoretrain.adapters import spammodel
 from autoretrain.adapters.registry_mlflow import MlflowRegistry
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
+from autoretrain.app.document_in_force import DocumentInForce
 from autoretrain.app.evidence import EvidenceReader
+from autoretrain.app.ledger_record import decision_record, matters
 from autoretrain.app.passes import PassResult
 from autoretrain.app.serving_client import ServingClient
 from autoretrain.app.state import StateDirectory
@@ -23,25 +26,33 @@ from autoretrain.domain.plan import Action, Alert, CancelTraining, Deploy, SetAl
 from autoretrain.domain.spec import ExperimentMode, SpamModel
 from autoretrain.domain.status import Status
 
+TIDY_EVERY = timedelta(hours=1)
+
 
 @dataclass(slots=True)
 class LocalWorld:
-    """One model on one machine. `expect_serving` says that a server must be there: silence is then no answer."""
+    """One model on one machine. `expect_serving` says that a server must be there: silence is then no answer.
+
+    `keep_last_document` is for the process that decides: a document that breaks does not stop it.
+    """
 
     settings: Settings
     state: StateDirectory
     store: Store
-    document_path: Path
     expect_serving: bool
     notify: Callable[[str, Alert], None] = lambda _key, _alert: None
+    keep_last_document: bool = False
+    _document: DocumentInForce = field(init=False)
     _serving: ServingClient = field(init=False)
     evidence: EvidenceReader = field(init=False)
     _registry: MlflowRegistry | None = field(init=False, default=None)
     _trainer: LocalTrainer | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self._serving = ServingClient(f"http://{self.settings.host}:{self.settings.serving_port}")
-        self.evidence = EvidenceReader(self.store, self._serving)
+        copy_of = self.state.document if self.keep_last_document else None
+        self._document = DocumentInForce(self.settings.spec, copy_of)
+        self._serving = ServingClient(self.settings.resolved_serving_url())
+        self.evidence = EvidenceReader(self.store, self._serving, counts_requests=self.settings.status_file is None)
 
     @classmethod
     def open(cls, settings: Settings, *, expect_serving: bool, **options: Any) -> "LocalWorld":
@@ -52,16 +63,39 @@ class LocalWorld:
         store = Store(settings.resolved_store_url(), model=model.key)
         store.migrate()
         state = StateDirectory(settings.state_dir)
-        return cls(settings, state, store, settings.spec, expect_serving, **options)
+        return cls(settings, state, store, expect_serving, **options)
+
+    @property
+    def document_path(self) -> Path:
+        """The file of the document in force, for other processes."""
+        return self._document.file
 
     def model(self) -> SpamModel:
         """Read the document and the manual requests as they are now. Raises InvalidSpec."""
-        document = spammodel.load_document(self.document_path)
-        model = spammodel.parse_spam_model(document, uid="", generation=0)
+        document, model = self._document.read()
         uid, generation = self.state.identity(model.key, document=document)
         requests, suspended = self.state.read_requests(model.key)
         spec = replace(model.spec, suspend=model.spec.suspend or suspended)
         return replace(model, uid=uid, generation=generation, requests=requests, spec=spec)
+
+    def status(self, model: SpamModel) -> Status:
+        """Read what the last pass left: this machine's, or on a cluster what the controller gave us of the resource."""
+        if self.settings.status_file is None:
+            return self.state.read_status(model.key)
+        try:
+            fields = json.loads(self.settings.status_file.read_text())
+        except (OSError, ValueError) as error:
+            raise AutoRetrainError(f"{self.settings.status_file} can't be read: {error}") from None
+        if not isinstance(fields, dict):
+            raise AutoRetrainError(f"{self.settings.status_file} can't be read: it holds no status")
+        return spammodel.parse_status(fields)
+
+    def deployed(self, status: Status) -> Deployment | None:
+        """Return what is measured: what the store says is to be served, or on a cluster the champion."""
+        if self.settings.status_file is None:
+            return self.store.deployment()
+        champion = status.champion
+        return Deployment(version=champion.version, digest=champion.digest) if champion else None
 
     def trainer(self, model: SpamModel) -> LocalTrainer:
         if self._trainer is None:
@@ -76,26 +110,28 @@ class LocalWorld:
 
     def gather(self, now: datetime) -> Observation:
         model = self.model()
-        status = self.state.read_status(model.key)
+        status = self.status(model)
         champion = status.champion
         needs_registry = (
             champion is None
             or model.spec.serving.pinned_version
             or (model.requests.promote_token != status.handled.promote)
         )
+        measured = self.evidence.read(model, status, now=now)
         return Observation(
             now=now,
             model=model,
             status=status,
             served=self._served(),
-            drift=self.evidence.drift(champion, triggers=model.spec.triggers),
-            pending_messages=self.evidence.pending(champion, monitoring=model.spec.monitoring),
-            performance=self.evidence.performance(champion, spec=model.spec, now=now),
-            supply=self.evidence.supply(status),
+            drift=measured.drift,
+            pending_messages=measured.pending_messages,
+            performance=measured.performance,
+            supply=measured.supply,
             run=self.trainer(model).observe(status.active_run) if status.active_run else None,
-            guard=self.evidence.guard(status),
+            guard=measured.guard,
             registry=self._registry_versions() if needs_registry else None,
             highest_ordinal=self._recorded_ordinal() if status.run_ordinal == 0 else status.run_ordinal,
+            document_problems=self._document.problems,
         )
 
     def apply(self, action: Action, observation: Observation) -> None:
@@ -105,7 +141,7 @@ class LocalWorld:
             case CancelTraining(run_name=run_name):
                 self.trainer(observation.model).cancel(run_name)
             case Deploy(model=model):
-                self._require_artefact(model.version, model.digest)
+                self.require_artefact(model.version, model.digest)
                 self.store.deploy(Deployment(version=model.version, digest=model.digest))
             case SetAliases(champion=champion, candidate=candidate, previous=previous):
                 self.registry().set_aliases(
@@ -129,23 +165,26 @@ class LocalWorld:
 
     def write_status(self, status: Status) -> None:
         """Write the resource as it is now, with `status`; the shape is that of the Kubernetes object."""
-        model, document = self.model(), spammodel.load_document(self.document_path)
+        model = self.model()
+        document, _ = self._document.read()
         resource = spammodel.render_document(document, status=status, uid=model.uid, generation=model.generation)
         self.state.write_status(model.key, resource)
 
     def tidy(self, now: datetime) -> None:
         """Delete what is older than the retention, and artefacts without a role."""
         model = self.model()
-        status = self.state.read_status(model.key)
+        status = self.status(model)
         self.store.purge(now=now, retention_seconds=model.spec.feedback.retention_seconds)
         if status.active_run is not None or status.rollout is not None:
             return  # a fresh artefact has no role yet
-        deployment = self.store.deployment()
+        deployed = self.deployed(status)
         keep = {ref.digest for ref in (status.champion, status.previous) if ref}
         keep |= {status.candidate.summary.digest} if status.candidate else set()
-        keep |= {deployment.digest} if deployment else set()
-        keep |= {deployment.experiment.digest} if deployment and deployment.experiment else set()
-        self.store.prune_artefacts(keep)
+        keep |= {deployed.digest} if deployed else set()
+        second = self.store.artefact_by_version(model.spec.serving.experiment.version)
+        keep |= {second.digest} if second else set()
+        # A cluster's monitor is not told of runs, so what came after all that has a role may be about to get one.
+        self.store.prune_artefacts(keep, spare_newer=self.settings.status_file is not None)
 
     # What they rest on.
 
@@ -185,7 +224,8 @@ class LocalWorld:
         last = self.store.decisions(limit=1)
         return int(last[0]["observation"]["status"]["run_ordinal"]) + 1 if last else 0
 
-    def _require_artefact(self, version: str, digest: str) -> None:
+    def require_artefact(self, version: str, digest: str) -> None:
+        """Let the store have the artefact. Raises AutoRetrainError where nobody has it, or another of that version."""
         if self.store.artefact(digest) is None:
             artefact = self.registry().fetch_artefact(version)
             if artefact.digest != digest:
@@ -221,26 +261,5 @@ class LocalWorld:
         return artefact
 
 
-def decision_record(result: PassResult) -> dict[str, Any]:
-    """Return what the ledger keeps of a pass: enough to explain it, and to decide it again."""
-    return {
-        "at": result.plan.at.isoformat(),
-        "decision": result.plan.decision.value,
-        "reason": result.plan.reason.value,
-        "message": result.plan.message,
-        "observation": records.dump_record(result.observation),
-        "plan": records.dump_record(result.plan),
-        "outcomes": [{"succeeded": o.succeeded, "message": o.message} for o in result.outcomes],
-    }
-
-
 def utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def matters(result: PassResult) -> bool:
-    """Say whether a pass belongs into the record: it decided something, failed at it, or judged another window."""
-    before, after = result.observation.status, result.status
-    window_before, window = (status.drift.window_id if status.drift else "" for status in (before, after))
-    failed = not all(outcome.succeeded for outcome in result.outcomes)
-    return before.history != after.history or window_before != window or failed

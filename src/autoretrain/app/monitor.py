@@ -1,17 +1,21 @@
 """The monitor: measures windows and live quality, publishes them as Prometheus metrics, and makes passes if told to."""
 
+import math
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge, start_http_server
+from prometheus_client import CollectorRegistry, Gauge
 
-from autoretrain.app.local import LocalWorld, utc_now
+from autoretrain.adapters.evidence_metrics import EvidenceCollector
+from autoretrain.app.alert_totals import AlertCollector, AlertTotals, AlertTotalsFile
+from autoretrain.app.local import TIDY_EVERY, LocalWorld, utc_now
 from autoretrain.app.monitoring import WindowMonitor
 from autoretrain.app.passes import PassResult, run_pass
 from autoretrain.decide.transition import decide
+from autoretrain.domain.deployment import Deployment
 from autoretrain.domain.drift import DriftReport
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.observation import Observation, Performance
@@ -24,7 +28,7 @@ log = structlog.get_logger("autoretrain.monitor")
 
 
 class MonitorMetrics:
-    """The gauges of the monitor; each value stands beside the time that it was measured at."""
+    """What the monitor exports: gauges, each beside its time, the counts of alerts, and evidence for a controller."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -53,6 +57,10 @@ class MonitorMetrics:
         self.live_time = Gauge(
             "autoretrain_live_measured_timestamp_seconds", "Time of the live figures.", model, registry=registry
         )
+        self.alerts = AlertCollector()
+        registry.register(self.alerts)
+        self.evidence = EvidenceCollector()
+        registry.register(self.evidence)
 
     def show_drift(self, key: str, report: DriftReport) -> None:
         labels = (key, f"v{report.model_version}")
@@ -70,54 +78,73 @@ class MonitorMetrics:
         self.labels.labels(*labels).set(performance.labels)
         if performance.overall is not None:
             self.accuracy.labels(*labels).set(performance.overall.accuracy.value)
-            self.f1.labels(*labels).set(performance.overall.f1.value)
+            f1 = performance.overall.f1
+            # NaN is what Prometheus compares with nothing: a figure of earlier must not stand as today's.
+            self.f1.labels(*labels).set(f1.value if f1 else math.nan)
             self.live_time.labels(*labels).set(now)
 
 
 @dataclass(slots=True)
 class Monitor:
-    """Measures one model. `world` also makes the passes where this process is the one that decides."""
+    """Measures one model. `world` also makes the passes where this process is the one that decides.
+
+    `alert_totals` counts the alerts; None: the process that decides leaves its counts in a file.
+    """
 
     world: LocalWorld
     metrics: MonitorMetrics = field(default_factory=MonitorMetrics)
+    alert_totals: Callable[[], AlertTotals] | None = None
     _windows: WindowMonitor = field(init=False)
+    _tidy_at: datetime | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._windows = WindowMonitor(self.world.store)
 
     def check(self) -> tuple[Observation, Plan]:
         """Measure, gather and decide; nothing is carried out and nothing but finished windows is written."""
-        model = self.world.model()
-        self._windows.measure(model.spec.monitoring, now=utc_now())
+        self._measure(utc_now())
         observation = self.world.gather(utc_now())
         return observation, decide(observation)
 
     def act(self) -> PassResult:
         """Measure, then make a whole pass."""
-        model = self.world.model()
-        self._windows.measure(model.spec.monitoring, now=utc_now())
+        self._measure(utc_now())
         return run_pass(self.world, utc_now())
 
     def publish(self) -> float:
         """Measure and show the figures; deciding is somebody else's. Return the seconds until the next time."""
         model = self.world.model()
-        reports = self._windows.measure(model.spec.monitoring, now=utc_now())
+        reports = self._measure(utc_now())
         for report in reports[-1:] or self.recent_reports(limit=1):
             self.metrics.show_drift(model.key, report)
-        champion = self.world.state.read_status(model.key).champion
-        performance = self.world.evidence.performance(champion, spec=model.spec, now=utc_now())
-        if performance is not None:
-            self.metrics.show_performance(model.key, performance, now=time.time())
+        evidence = self.world.evidence.read(model, self.world.status(model), now=utc_now())
+        if evidence.performance is not None:
+            self.metrics.show_performance(model.key, evidence.performance, now=evidence.measured_at.timestamp())
+        self.metrics.evidence.show(model.key, evidence)
+        counted = self.alert_totals or AlertTotalsFile(self.world.state.alert_totals).read
+        self.metrics.alerts.totals[model.key] = counted()
+        if self.world.settings.status_file is not None:
+            self._tidy(evidence.measured_at)  # on one machine the process that decides does it
         return model.spec.monitoring.interval_seconds
 
     def recent_reports(self, *, limit: int = TREND_WINDOWS) -> list[DriftReport]:
         """Return the newest reports of the deployed version, oldest first."""
-        deployment = self.world.store.deployment()
-        return self.world.store.reports(version=deployment.version, limit=limit) if deployment else []
+        deployed = self._deployed()
+        return self.world.store.reports(version=deployed.version, limit=limit) if deployed else []
 
+    def _measure(self, now: datetime) -> list[DriftReport]:
+        deployed = self._deployed()
+        if deployed is not None:
+            self.world.require_artefact(deployed.version, deployed.digest)
+        return self._windows.measure(self.world.model().spec.monitoring, deployed=deployed, now=now)
 
-def serve_metrics(registry: CollectorRegistry, *, host: str, port: int) -> None:
-    start_http_server(port, addr=host, registry=registry)
+    def _deployed(self) -> Deployment | None:
+        return self.world.deployed(self.world.status(self.world.model()))
+
+    def _tidy(self, now: datetime) -> None:
+        if self._tidy_at is None or now >= self._tidy_at:
+            self.world.tidy(now)
+            self._tidy_at = now + TIDY_EVERY
 
 
 def repeat(action: Callable[[], float], *, stop: threading.Event) -> None:
@@ -133,3 +160,17 @@ def repeat(action: Callable[[], float], *, stop: threading.Event) -> None:
                 failing = str(error)
                 log.warning("check failed, will be tried again", error=failing)
         stop.wait(delay)
+
+
+def open_patiently(open_world: Callable[[], LocalWorld]) -> LocalWorld:
+    """Return the world once it can be opened: a store that is away when this starts is waited for."""
+    opened: list[LocalWorld] = []
+    done = threading.Event()
+
+    def attempt() -> float:
+        opened.append(open_world())
+        done.set()
+        return 0.0
+
+    repeat(attempt, stop=done)
+    return opened[0]

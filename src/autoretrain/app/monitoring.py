@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from autoretrain.adapters.store import Store
-from autoretrain.domain.deployment import ModelArtefact
+from autoretrain.domain.deployment import Deployment, ModelArtefact
 from autoretrain.domain.drift import DriftReport
+from autoretrain.domain.errors import Waiting
 from autoretrain.domain.messages import AuditedPrediction, Prediction
 from autoretrain.domain.spec import MonitoringSpec
 from autoretrain.ml.drift.detector import DriftDetector
@@ -17,37 +18,37 @@ from autoretrain.ml.linear import LinearModel
 
 MAX_WINDOWS_A_PASS = 40
 HISTORY_WINDOWS = 50
+ARTEFACT_SECONDS = 5.0
 LABELLED_WINDOWS = 2  # labels come late: those of the two windows before count too
 
 
 @dataclass(slots=True)
 class WindowMonitor:
-    """Closes and evaluates the windows of whatever version is deployed; keeps that version's detector loaded."""
+    """Closes and evaluates the windows of the version that is deployed; keeps that version's detector loaded."""
 
     store: Store
     _digest: str = ""
     _detector: DriftDetector | None = None
 
-    def measure(self, spec: MonitoringSpec, *, now: datetime) -> list[DriftReport]:
+    def measure(self, spec: MonitoringSpec, *, deployed: Deployment | None, now: datetime) -> list[DriftReport]:
         """Evaluate every complete window that was not yet; return the new reports, oldest first.
 
         Looking again changes nothing: a window ends where its number of messages or its age says, and is saved under
         its id.
         """
-        deployment = self.store.deployment()
-        if deployment is None:
+        if deployed is None:
             return []
-        detector = self._load(deployment.digest)
+        detector = self._load(deployed.digest)
         reports: list[DriftReport] = []
         for _ in range(MAX_WINDOWS_A_PASS):
-            after = self.store.last_sequence(deployment.version)
-            rows = self.store.predictions_after(after, version=deployment.version, limit=spec.window_size)
+            after = self.store.last_sequence(deployed.version)
+            rows = self.store.predictions_after(after, version=deployed.version, limit=spec.window_size)
             if not is_complete([row for _, row in rows], spec=spec, now=now):
                 break
-            history = self.store.reports(version=deployment.version, limit=HISTORY_WINDOWS)
+            history = self.store.reports(version=deployed.version, limit=HISTORY_WINDOWS)
             since = history[-LABELLED_WINDOWS].started_at if len(history) >= LABELLED_WINDOWS else rows[0][1].at
-            audited, _ = self.store.audited(version=deployment.version, since=since)
-            report = evaluate_window(detector, rows, version=deployment.version, history=history, audited=audited)
+            audited, _ = self.store.audited(version=deployed.version, since=since)
+            report = evaluate_window(detector, rows, version=deployed.version, history=history, audited=audited)
             self.store.save_report(report, first_sequence=rows[0][0], last_sequence=rows[-1][0])
             reports.append(report)
         return reports
@@ -62,7 +63,7 @@ class WindowMonitor:
 def required_artefact(store: Store, digest: str) -> ModelArtefact:
     artefact = store.artefact(digest)
     if artefact is None:
-        raise LookupError(f"the store has no artefact {digest}")
+        raise Waiting(f"the store has no artefact {digest}", delay_seconds=ARTEFACT_SECONDS)
     return artefact
 
 

@@ -15,14 +15,17 @@ from autoretrain.adapters.logs import configure_logging
 from autoretrain.adapters.registry_mlflow import server_command
 from autoretrain.adapters.settings import Settings
 from autoretrain.app import narration, preflight
+from autoretrain.app.alert_totals import AlertTotalsFile, totals_of
 from autoretrain.app.data import prepare_data
-from autoretrain.app.local import LocalWorld, matters, utc_now
+from autoretrain.app.ledger_record import matters
+from autoretrain.app.local import TIDY_EVERY, LocalWorld, utc_now
 from autoretrain.app.passes import PassResult, run_pass
 from autoretrain.app.signals import Stopped, second_signal_kills, stopping_on_signals
 from autoretrain.app.state import StateDirectory
 from autoretrain.app.steps import Steps
 from autoretrain.app.supervisor import ChildSpec, Supervisor, end_leftovers
-from autoretrain.domain.errors import AutoRetrainError, InvalidSpec, StoreUnavailable
+from autoretrain.decide.conditions import find_condition
+from autoretrain.domain.errors import AutoRetrainError, StoreUnavailable
 from autoretrain.domain.spec import SpamModel
 
 STEPS = 4
@@ -31,7 +34,6 @@ FIRST_MODEL_SECONDS = 900.0
 HEAL_SECONDS = 0.5
 BUSY_SECONDS = 1.0
 BLOCKED_SECONDS = 5.0
-TIDY_EVERY = timedelta(hours=1)
 
 log = structlog.get_logger("autoretrain.runner")
 
@@ -44,9 +46,13 @@ class LocalController:
     state: StateDirectory
     with_dashboard: bool = True
     _supervisor: Supervisor = field(init=False)
+    _sender: AlertSender = field(init=False)
+    _alert_totals: AlertTotalsFile = field(init=False)
 
     def __post_init__(self) -> None:
         self._supervisor = Supervisor(self.state)
+        self._sender = AlertSender.from_environment()
+        self._alert_totals = AlertTotalsFile(self.state.alert_totals)
 
     def run(self) -> int:
         """Run until a signal; return the exit code."""
@@ -74,8 +80,7 @@ class LocalController:
         with steps.step("Prepare the data") as notes:
             prepared = prepare_data(self.settings)
             notes.append(f"{len(prepared.rows)} messages, {prepared.source_note}")
-        sender = AlertSender.from_environment()
-        world = LocalWorld.open(self.settings, expect_serving=True, notify=sender.send)
+        world = LocalWorld.open(self.settings, expect_serving=True, notify=self._sender.send, keep_last_document=True)
         try:
             self._start_services(steps, world.model())
             self._first_model(world, steps)
@@ -88,7 +93,7 @@ class LocalController:
                 world.trainer(world.model()).stop()
                 self._supervisor.stop_all()
                 world.close()
-                sender.close(timeout=5.0)
+                self._sender.close(timeout=5.0)
                 sys.stderr.write("\nEverything is stopped.\n")
         return 0
 
@@ -113,15 +118,17 @@ class LocalController:
             "AUTORETRAIN_AUDIT_RATE": str(model.spec.monitoring.audit_rate),
             "AUTORETRAIN_DRIFT_THRESHOLD": str(model.spec.triggers.drift.threshold),
         }
+        # What reads the document goes by the one in force, as it would from an API server.
+        in_force = {"AUTORETRAIN_SPEC": str(self.state.document(model.key))}
         python = (sys.executable, "-m", "autoretrain")
         mlflow = server_command(settings.mlflow_tracking_uri, host=settings.host, port=settings.mlflow_port)
         children = [
             ChildSpec(name="mlflow", command=tuple(mlflow)),
             ChildSpec(name="serving", command=(*python, "serve"), environment=serving),
-            ChildSpec(name="monitor", command=(*python, "monitor", "--publish")),
+            ChildSpec(name="monitor", command=(*python, "monitor", "--publish"), environment=in_force),
         ]
         if self.with_dashboard:
-            children.append(ChildSpec(name="dashboard", command=(*python, "dashboard")))
+            children.append(ChildSpec(name="dashboard", command=(*python, "dashboard"), environment=in_force))
         with steps.step(f"Start {', '.join(child.name for child in children)}"):
             for child in children:
                 self._supervisor.start(child)
@@ -154,8 +161,8 @@ class LocalController:
                 if utc_now() >= tidy_at:
                     world.tidy(utc_now())
                     tidy_at = utc_now() + TIDY_EVERY
-            except (InvalidSpec, StoreUnavailable) as error:
-                # Serving goes on; the document or the store has to be mended, and is looked at again.
+            except StoreUnavailable as error:
+                # Serving goes on; the store has to be mended, and is looked at again.
                 say(f"no pass was made: {error}")
                 log.warning("no pass was made", error=str(error))
                 self._sleep(BLOCKED_SECONDS)
@@ -171,6 +178,9 @@ class LocalController:
 
     def _pass(self, world: LocalWorld) -> PassResult:
         result = run_pass(world, utc_now())
+        if note := stall_note(result):
+            say(note)
+            log.warning("stalled", note=note)
         if matters(result):
             plan = result.plan
             say(f"{plan.decision} ({plan.reason}): {plan.message}")
@@ -185,6 +195,7 @@ class LocalController:
         for note in self._supervisor.heal():
             say(note)
             log.warning("child", note=note)
+        self._alert_totals.write(totals_of(self._sender))
         time.sleep(seconds)
 
     def _wait(self, name: str, address: str) -> None:
@@ -203,6 +214,14 @@ class LocalController:
         raise AutoRetrainError(
             f"{name} does not answer after {START_SECONDS:.0f} s. It said: {last} (log: {child_log})"
         )
+
+
+def stall_note(result: PassResult) -> str:
+    """Return what to tell a person of a stall that began, changed or ended in this pass; '' where none did."""
+    was, now = (find_condition(status, "Stalled") for status in (result.observation.status, result.status))
+    if now is None:
+        return "" if was is None else f"no longer stalled by {was.reason}"
+    return "" if was is not None and was.message == now.message else f"stalled ({now.reason}): {now.message}"
 
 
 def say(text: str) -> None:

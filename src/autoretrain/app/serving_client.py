@@ -1,24 +1,15 @@
 """What the live server says of itself: version, readiness, counters. Every call has a time limit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from autoretrain.adapters.live_figures import LEAST_REQUESTS, LiveFigures
 from autoretrain.domain.messages import Label
 from autoretrain.domain.observation import Served
 
 TIMEOUT_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveFigures:
-    """Counters of one served version since the server started; `p95_seconds` is None below 100 requests."""
-
-    requests: float
-    errors: float
-    p95_seconds: float | None
 
 
 class ServingClient:
@@ -78,7 +69,7 @@ def parse_figures(text: str) -> dict[str, LiveFigures]:
     }
 
 
-def quantile(buckets: list[tuple[float, float]], q: float, *, at_least: float = 100) -> float | None:
+def quantile(buckets: list[tuple[float, float]], q: float, *, at_least: float = LEAST_REQUESTS) -> float | None:
     """Return the q quantile of a cumulative histogram by linear interpolation, None below `at_least` observations."""
     rows = sorted(buckets)
     total = rows[-1][1]

@@ -19,7 +19,9 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked us to sto
 
 
 def stop_signals() -> list[signal.Signals]:
-    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    """Return the signals that stop us. Under `nohup` a hang-up is not one of them."""
+    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    return [s for s in known if s.name != "SIGHUP" or signal.getsignal(s) is not signal.SIG_IGN]
 
 
 @contextmanager

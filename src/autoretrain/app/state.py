@@ -46,6 +46,14 @@ class StateDirectory:
         logs.mkdir(parents=True, exist_ok=True)
         return logs / f"{name}.log"
 
+    def document(self, key: str) -> Path:
+        """Where the controller keeps the document that is in force."""
+        return self.path / "documents" / f"{key}.json"
+
+    @property
+    def alert_totals(self) -> Path:
+        return self.path / "alerts.json"
+
     @property
     def children(self) -> Path:
         return self.path / "children.json"

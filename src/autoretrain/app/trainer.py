@@ -7,8 +7,8 @@ with the lock free, means that the process was killed.
 
 import json
 import shutil
-import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,6 @@ class LocalTrainer:
         self._directory = directory
         self._arguments = tuple(arguments)
         self._backoff_limit = backoff_limit
-        self._processes: list[subprocess.Popen[bytes]] = []  # only so that what ended is reaped
 
     def submit(self, run: ActiveRun) -> None:
         """Start the run, unless it was started before. Raises AutoRetrainError where no process can be started."""
@@ -77,7 +76,6 @@ class LocalTrainer:
     def observe(self, run: ActiveRun) -> RunObservation | None:
         """Return how the run stands; None where it was never submitted. Starts the next attempt of a failed one."""
         directory = RunDirectory(self._directory / run.name)
-        self._reap()
         if directory.summary.exists():
             summary = records.load_record(TrainingSummary, json.loads(directory.summary.read_text()))
             return RunObservation(run_name=run.name, state=RunState.SUCCEEDED, summary=summary)
@@ -116,25 +114,23 @@ class LocalTrainer:
                 end_trees([process.pid], seconds=CANCEL_SECONDS)
                 directory.failure.unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
-        self._reap()
 
     def _launch(self, directory: RunDirectory, run: ActiveRun, *, attempt: int) -> None:
         command = [
             *(sys.executable, "-m", "autoretrain", "training-run", "--run-directory", str(directory.path), "--"),
             *self._arguments,
             *("--run-name", run.name, "--trigger", run.trigger, "--label-cutoff", str(run.label_cutoff)),
+            *(("--changed-at", run.changed_at.isoformat()) if run.changed_at else ()),
         ]
         try:
             with directory.log.open("ab") as out:
                 child = spawn(command, output=out)
-                self._processes.append(child)
         except OSError as error:
             raise AutoRetrainError(f"training could not be started: {error}") from error
+        # Nobody else waits for it, and what ended without being waited for stays in the process table.
+        threading.Thread(target=child.wait, name=f"wait-{run.name}", daemon=True).start()
         identity = identify(child.pid) or {"pid": child.pid, "created": 0.0}
         write_atomically(directory.process, json.dumps({**identity, "attempt": attempt}))
-
-    def _reap(self) -> None:
-        self._processes = [process for process in self._processes if process.poll() is None]
 
     def _locked(self, directory: RunDirectory) -> bool:
         try:

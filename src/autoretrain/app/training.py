@@ -20,7 +20,7 @@ from autoretrain.adapters.store import Store
 from autoretrain.adapters.tracking_mlflow import TrainingRun
 from autoretrain.app.training_log import TrainingLog, metrics_of
 from autoretrain.app.training_rows import TRAINED_UNTIL, Champion, RunRows, fetch_champion, select_rows
-from autoretrain.domain.deployment import ModelArtefact
+from autoretrain.domain.deployment import Deployment, ModelArtefact
 from autoretrain.domain.errors import Waiting
 from autoretrain.domain.messages import LabelledMessage
 from autoretrain.domain.metrics import ClassificationMetrics
@@ -41,7 +41,9 @@ class TrainingRequest:
     """What is asked of one run.
 
     `label_cutoff` is the highest label sequence that it may see. `uid` is the resource's, `trigger` the reason that
-    started it. `data_source` says where the base rows come from; `generated_sample` that nobody ever sent them.
+    started it, `changed_at` since when traffic differs from what the champion knows (None: it is not known to).
+    `data_source` says where the base rows come from; `generated_sample` that nobody ever sent them. `champion` is what
+    the candidate is compared with; None: what the store says is to be served.
     """
 
     run_name: str
@@ -51,6 +53,8 @@ class TrainingRequest:
     label_cutoff: int
     data_source: str
     generated_sample: bool
+    changed_at: datetime | None = None
+    champion: Deployment | None = None
 
 
 class Progress(Protocol):
@@ -94,8 +98,15 @@ def run_training(
         _finish(known.version, store=store, registry=registry)
         return known
     progress.stage("Choose the rows")
-    champion = fetch_champion(store, registry)
-    rows = select_rows(base, store, spec=spec, champion=champion, label_cutoff=request.label_cutoff)
+    champion = fetch_champion(store, registry, deployed=request.champion)
+    rows = select_rows(
+        base,
+        store,
+        spec=spec,
+        champion=champion,
+        label_cutoff=request.label_cutoff,
+        changed_at=request.changed_at,
+    )
     rows_hash = data_hash(rows.everything)
     tags = {
         "uid": request.uid,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from autoretrain.adapters.registry_mlflow import MlflowRegistry
 from autoretrain.adapters.store import Store
-from autoretrain.domain.deployment import ModelArtefact
+from autoretrain.domain.deployment import Deployment, ModelArtefact
 from autoretrain.domain.errors import ArtefactRejected, BadData
 from autoretrain.domain.messages import AuditedPrediction, Label, LabelKind, LabelledMessage
 from autoretrain.domain.spec import SpamModelSpec
@@ -46,12 +46,14 @@ class RunRows:
     everything: tuple[LabelledMessage, ...]
 
 
-def fetch_champion(store: Store, registry: MlflowRegistry) -> Champion | None:
+def fetch_champion(store: Store, registry: MlflowRegistry, *, deployed: Deployment | None = None) -> Champion | None:
     """What is to be served now, from the store or else the registry; None where nothing is.
+
+    On a cluster the store does not say what that is: then `deployed` does.
 
     Raises ArtefactRejected where what is found is not what is to be served.
     """
-    deployment = store.deployment()
+    deployment = deployed or store.deployment()
     if deployment is None:
         return None
     artefact = store.artefact(deployment.digest) or registry.fetch_artefact(deployment.version)
@@ -69,7 +71,13 @@ def fetch_champion(store: Store, registry: MlflowRegistry) -> Champion | None:
 
 
 def select_rows(
-    base: Sequence[LabelledMessage], store: Store, *, spec: SpamModelSpec, champion: Champion | None, label_cutoff: int
+    base: Sequence[LabelledMessage],
+    store: Store,
+    *,
+    spec: SpamModelSpec,
+    champion: Champion | None,
+    label_cutoff: int,
+    changed_at: datetime | None,
 ) -> RunRows:
     """The rows of one run; the same for every attempt, since labels after `label_cutoff` do not count.
 
@@ -87,6 +95,7 @@ def select_rows(
             min_spam=spec.promotion.min_evaluation_spam,
             base=own,
             after=champion.trained_until,
+            changed_at=changed_at,
         )
         learnt, judged = list(split.training), split.evaluation
     learnt = [row for row in learnt if not in_holdout(row.text)]

@@ -1,6 +1,7 @@
 """What one check prints: each metric against its floor, live quality, each threshold, the decision and its reasons."""
 
 import sys
+from collections.abc import Callable
 
 from autoretrain.app.monitor import BUSY_SECONDS, Monitor
 from autoretrain.decide.narrate import render_table
@@ -17,14 +18,24 @@ def print_check(monitor: Monitor) -> int:
     return 0
 
 
-def act_and_print(monitor: Monitor) -> float:
-    """Make a pass, print it if it has something to say, and return the seconds until the next."""
-    result = monitor.act()
-    if result.changed:
-        sys.stdout.write(render_check(result.observation, result.plan, reports=monitor.recent_reports()) + "\n")
-        sys.stdout.flush()
-    busy = result.status.active_run is not None or result.status.rollout is not None
-    return BUSY_SECONDS if busy else result.observation.model.spec.monitoring.interval_seconds
+def acting_and_printing(monitor: Monitor) -> Callable[[], float]:
+    """Return what makes a pass, prints it, and returns the seconds until the next.
+
+    The first pass is always printed, so that a person sees where things stand; a later one if it changed something.
+    """
+    told = False
+
+    def act() -> float:
+        nonlocal told
+        result = monitor.act()
+        if result.changed or not told:
+            told = True
+            sys.stdout.write(render_check(result.observation, result.plan, reports=monitor.recent_reports()) + "\n")
+            sys.stdout.flush()
+        busy = result.status.active_run is not None or result.status.rollout is not None
+        return BUSY_SECONDS if busy else result.observation.model.spec.monitoring.interval_seconds
+
+    return act
 
 
 def render_check(observation: Observation, plan: Plan, *, reports: list[DriftReport]) -> str:
@@ -76,11 +87,16 @@ def drift_lines(report: DriftReport | None, *, pending: int) -> list[str]:
 
 
 def live_lines(performance: Performance | None) -> list[str]:
-    if performance is None or performance.overall is None:
-        return ["live accuracy: no audit labels yet (label some: autoretrain label)"]
+    if performance is None:
+        return ["live accuracy: not measured"]
+    if performance.overall is None:
+        version = f"v{performance.model_version}"
+        return [f"live accuracy: no audit label of {version} since its promotion (label some: autoretrain label)"]
     overall = performance.overall
     figures = [
         f"{name} {estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+        if estimate
+        else f"{name} not measured (no label is spam)"
         for name, estimate in (("accuracy", overall.accuracy), ("spam recall", overall.spam_recall), ("F1", overall.f1))
     ]
     known = f"{performance.labels} labels, {performance.matured_ratio:.0%} of the audit sample labelled"

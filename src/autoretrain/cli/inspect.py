@@ -3,20 +3,18 @@
 import argparse
 import json
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from autoretrain.adapters import records, spammodel
 from autoretrain.adapters.settings import Settings
 from autoretrain.app.local import LocalWorld
-from autoretrain.app.traffic import traffic_by_version
+from autoretrain.cli.where import add_place_options, open_place
 from autoretrain.decide.backtest import replay
 from autoretrain.decide.narrate import explain
 from autoretrain.domain.observation import Observation
 from autoretrain.domain.plan import Plan
 from autoretrain.domain.status import Status
-from autoretrain.ml.performance import measure_performance
 
 MAX_RECORDS = 10_000
 
@@ -29,8 +27,11 @@ def add_commands(commands: Any) -> None:
         ("backtest", show_backtest, "decide the recorded observations again, under a changed document if given"),
     ):
         parser = commands.add_parser(name, help=about)
-        parser.add_argument("name", nargs="?", help="the model (default: the document's)")
-        parser.add_argument("-f", "--file", type=Path, help="SpamModel document")
+        if name == "backtest":
+            parser.add_argument("name", nargs="?", help="the model (default: the document's)")
+            parser.add_argument("-f", "--file", type=Path, help="SpamModel document")
+        else:
+            add_place_options(parser)
         if name in {"status", "compare"}:
             parser.add_argument("--json", action="store_true", help="as JSON")
         if name == "explain":
@@ -39,14 +40,12 @@ def add_commands(commands: Any) -> None:
 
 
 def show_status(arguments: argparse.Namespace) -> int:
-    world = LocalWorld.open(Settings(), expect_serving=False)
-    key = world.model().key
-    status = world.state.read_status(key)
-    if arguments.json:
-        sys.stdout.write(json.dumps(spammodel.render_status(status), indent=2) + "\n")
-    else:
-        sys.stdout.write(render_status(key, status))
-    world.close()
+    with open_place(arguments) as place:
+        status = place.status()
+        if arguments.json:
+            sys.stdout.write(json.dumps(spammodel.render_status(status), indent=2) + "\n")
+        else:
+            sys.stdout.write(render_status(place.key, status))
     return 0
 
 
@@ -66,7 +65,8 @@ def render_status(key: str, status: Status) -> str:
         )
     if status.performance:
         live = status.performance
-        rows.append(("live", f"accuracy {live.accuracy:.3f}, spam recall {live.spam_recall:.3f}, {live.labels} labels"))
+        recall = "not measured" if live.spam_recall is None else f"{live.spam_recall:.3f}"
+        rows.append(("live", f"accuracy {live.accuracy:.3f}, spam recall {recall}, {live.labels} labels"))
     rows.append(("run", f"{status.active_run.name} ({status.active_run.trigger})" if status.active_run else "none"))
     if status.guard:
         rows.append(
@@ -82,36 +82,15 @@ def render_status(key: str, status: Status) -> str:
 
 
 def show_explanation(arguments: argparse.Namespace) -> int:
-    world = LocalWorld.open(Settings(), expect_serving=False)
-    sys.stdout.write(explain(world.store.decisions(limit=arguments.last)) + "\n")
-    world.close()
+    with open_place(arguments) as place:
+        sys.stdout.write(explain(place.decisions(limit=arguments.last)) + "\n")
     return 0
 
 
 def show_comparison(arguments: argparse.Namespace) -> int:
-    """Show traffic and audit quality of each version that answered within the window's age."""
-    world = LocalWorld.open(Settings(), expect_serving=False)
-    spec = world.model().spec
-    since = datetime.now(UTC) - timedelta(seconds=spec.monitoring.max_age_seconds)
-    rows = []
-    for entry in traffic_by_version(world.store.recent_predictions(version=None, since=since, limit=MAX_RECORDS)):
-        audited, pending = world.store.audited(version=entry.version, since=since)
-        live = measure_performance(
-            audited, model_version=entry.version, pending=pending, window_labels=spec.triggers.performance.min_labels
-        )
-        rows.append(
-            {
-                "version": f"v{entry.version}",
-                "role": entry.role,
-                "messages": entry.messages,
-                "spam_share": entry.spam_share,
-                "disagreement": entry.disagreement,
-                "audit_labels": live.labels,
-                "accuracy": live.overall.accuracy.value if live.overall else None,
-                "f1": live.overall.f1.value if live.overall else None,
-            }
-        )
-    world.close()
+    """Show what the versions that answer did lately; of a cluster's, what was measured of those with a role."""
+    with open_place(arguments) as place:
+        rows = place.comparison()
     if arguments.json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
     else:

@@ -1,24 +1,30 @@
 """Labels from the terminal: answer the audit queue, import a file, decide which sources are trusted."""
 
 import argparse
-import getpass
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from autoretrain.adapters.datasets import import_labels
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
+from autoretrain.app.label_queue import LabelQueue, ServedQueue, StoreQueue
 from autoretrain.app.local import LocalWorld
-from autoretrain.domain.messages import Label, LabelKind, NewLabel, Prediction
+from autoretrain.app.place import LocalPlace
+from autoretrain.cli.where import add_place_options, find_on_cluster, means_cluster
+from autoretrain.domain.messages import Label
 
 ANSWERS = {"s": Label.SPAM, "spam": Label.SPAM, "h": Label.HAM, "ham": Label.HAM}
+HTTP_PORT: Final = 80
+"""Of a SpamModel's Service."""
 
 
 def add_commands(commands: Any) -> None:
     label = commands.add_parser("label", help="label the messages that were drawn for the audit sample")
-    label.add_argument("-f", "--file", type=Path, help="SpamModel document")
+    add_place_options(label)
     label.add_argument("--limit", type=int, default=20, help="how many to ask for (default: 20)")
     label.set_defaults(run=answer_queue)
 
@@ -46,29 +52,45 @@ def open_store() -> Store:
     return LocalWorld.open(Settings(), expect_serving=False).store
 
 
+@contextmanager
+def open_queue(arguments: argparse.Namespace) -> Iterator[LabelQueue]:
+    """Open the queue of the model that `arguments` name; a cluster's by a port of its Service."""
+    settings = Settings()
+    if not means_cluster(arguments):
+        with LocalPlace.opened(settings, name=arguments.name) as place:
+            yield StoreQueue(place.world.store)
+        return
+    model = find_on_cluster(arguments)
+    key = settings.api_key.get_secret_value()
+    with (
+        model.kubectl.forwarded(f"service/{model.name}-serving", HTTP_PORT) as address,
+        ServedQueue.at(address, api_key=key) as queue,
+    ):
+        yield queue
+
+
 def answer_queue(arguments: argparse.Namespace) -> int:
     """Show one message after another and store each answer before the next is shown."""
-    store = open_store()
-    queue = store.labels_to_ask(limit=arguments.limit, now=datetime.now(UTC))
-    if not queue:
-        sys.stdout.write("Nothing waits for a label. The share that is drawn is spec.monitoring.audit.rate.\n")
-        return 0
-    done = 0
-    for number, prediction in enumerate(queue, start=1):
-        answer = ask(prediction, position=f"{number}/{len(queue)}")
-        if answer is None:
-            break
-        if answer:
-            store.add_labels([audit_label(prediction, ANSWERS[answer])])
-            done += 1
+    with open_queue(arguments) as queue:
+        drawn = queue.draw(arguments.limit)
+        if not drawn:
+            sys.stdout.write("Nothing waits for a label. The share that is drawn is spec.monitoring.audit.rate.\n")
+            return 0
+        done = 0
+        for number, message in enumerate(drawn, start=1):
+            answer = ask(message.text, position=f"{number}/{len(drawn)}")
+            if answer is None:
+                break
+            if answer:
+                queue.answer(message, ANSWERS[answer])
+                done += 1
     sys.stdout.write(f"{done} labels stored.\n")
-    store.close()
     return 0
 
 
-def ask(prediction: Prediction, *, position: str) -> str | None:
+def ask(text: str, *, position: str) -> str | None:
     """Return an answer, '' to skip, None to stop. The model's verdict is not shown: it would bias the answer."""
-    sys.stdout.write(f"\n[{position}] {prediction.text}\n")
+    sys.stdout.write(f"\n[{position}] {text}\n")
     while True:
         try:
             answer = input("spam, ham, skip or quit? [s/h/k/q] ").strip().lower()
@@ -80,17 +102,6 @@ def ask(prediction: Prediction, *, position: str) -> str | None:
             return ""
         if answer in {"q", "quit"}:
             return None
-
-
-def audit_label(prediction: Prediction, label: Label) -> NewLabel:
-    return NewLabel(
-        label=label,
-        kind=LabelKind.AUDIT,
-        source=f"terminal-{getpass.getuser()}",
-        trusted=True,
-        received_at=datetime.now(UTC),
-        prediction_id=prediction.prediction_id,
-    )
 
 
 def import_file(arguments: argparse.Namespace) -> int:

@@ -1,20 +1,29 @@
 """The long-running parts, each as a process of its own: train, serve, monitor, dashboard."""
 
 import argparse
+import contextlib
+import functools
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from autoretrain.adapters.settings import Settings
+from autoretrain.cli import train
+from autoretrain.domain.errors import AutoRetrainError
+
+if TYPE_CHECKING:
+    from autoretrain.adapters.alerts import AlertSender
 
 
 def add_commands(commands: Any) -> None:
-    train = commands.add_parser("train", help="train and register a candidate", add_help=False)
-    train.add_argument("arguments", nargs=argparse.REMAINDER)
-    train.set_defaults(run=lambda arguments: train_main(arguments.arguments))
+    training = commands.add_parser("train", help="train and register a candidate")
+    train.add_arguments(training)
+    training.set_defaults(run=train.run)
 
     run = commands.add_parser("training-run", help="one run of the local controller (internal)")
     run.add_argument("--run-directory", type=Path, required=True)
@@ -40,12 +49,6 @@ def add_monitor_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--schedule", action="store_true", help="wake only when the schedule says so")
 
 
-def train_main(argv: list[str]) -> int:
-    from autoretrain.cli import train
-
-    return train.main(argv)
-
-
 def training_run(arguments: argparse.Namespace) -> int:
     from autoretrain.cli.training_run import run
 
@@ -67,32 +70,74 @@ def become(command: list[str]) -> int:
 def run_monitor(arguments: argparse.Namespace) -> int:
     from autoretrain.adapters.alerts import AlertSender
     from autoretrain.app.local import LocalWorld
-    from autoretrain.app.monitor import Monitor, repeat, serve_metrics
+    from autoretrain.app.monitor import Monitor, repeat
     from autoretrain.app.scheduling import run_schedule
     from autoretrain.app.signals import Stopped, stopping_on_signals
     from autoretrain.cli import check
 
     settings = Settings()
+    if arguments.publish:
+        return publish_figures(settings)
     sender = AlertSender.from_environment()
-    world = LocalWorld.open(settings, expect_serving=False, notify=sender.send)
+    world = LocalWorld.open(
+        settings, expect_serving=False, notify=sender.send, keep_last_document=not arguments.check_now
+    )
     monitor = Monitor(world)
     if arguments.check_now:
         return check.print_check(monitor)
     try:
-        with stopping_on_signals():
-            if arguments.publish:
-                serve_metrics(monitor.metrics.registry, host=settings.host, port=settings.monitor_port)
-                repeat(monitor.publish, stop=threading.Event())
-            with world.state.lock(purpose="monitor"):
-                if arguments.schedule:
-                    run_schedule(world)
-                repeat(lambda: check.act_and_print(monitor), stop=threading.Event())
+        with stopping_on_signals(), world.state.lock(purpose="monitor"):
+            if arguments.schedule:
+                run_schedule(world)
+            repeat(check.acting_and_printing(monitor), stop=threading.Event())
     except Stopped as stopped:
         return stopped.code
     finally:
         world.close()
         sender.close()
     return 0
+
+
+def publish_figures(settings: Settings) -> int:
+    """Measure and publish until a signal. The page is there from the start, with what is known by then.
+
+    On a cluster the controller brings alerts here, which go to the addresses that this process alone has.
+    """
+    from autoretrain.adapters.logs import configure_logging
+    from autoretrain.app import monitor_http
+    from autoretrain.app.alert_totals import totals_of
+    from autoretrain.app.local import LocalWorld
+    from autoretrain.app.monitor import Monitor, MonitorMetrics, open_patiently, repeat
+    from autoretrain.app.signals import Stopped, stopping_on_signals
+
+    configure_logging(settings.log_level)
+    metrics = MonitorMetrics()
+    sender = open_sender() if settings.status_file is not None else None
+    take = functools.partial(sender.send, settings.model) if sender else None
+    totals = functools.partial(totals_of, sender) if sender else None
+    try:
+        with stopping_on_signals():
+            monitor_http.serve(metrics.registry, host=settings.host, port=settings.monitor_port, take=take)
+            world = open_patiently(lambda: LocalWorld.open(settings, expect_serving=False))
+            with contextlib.closing(world):
+                repeat(Monitor(world, metrics, totals).publish, stop=threading.Event())
+    except Stopped as stopped:
+        return stopped.code
+    finally:
+        if sender:
+            sender.close()
+    return 0
+
+
+def open_sender() -> "AlertSender":
+    """Return the sender to the addresses of the environment; to none where they can't be used: figures go on."""
+    from autoretrain.adapters.alerts import AlertSender
+
+    try:
+        return AlertSender.from_environment()
+    except AutoRetrainError as error:
+        structlog.get_logger("autoretrain.monitor").error("no alert is sent", error=str(error))
+        return AlertSender(())
 
 
 def run_dashboard(_arguments: argparse.Namespace) -> int:

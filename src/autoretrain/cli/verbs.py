@@ -1,23 +1,20 @@
-"""Manual verbs: recorded as requests that the next pass acts on. Where no controller runs, the passes are made here."""
+"""Manual verbs: requests that the next pass acts on, recorded and followed. The same here and on a cluster."""
 
 import argparse
 import getpass
 import sys
 import time
 import uuid
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from autoretrain.adapters.settings import Settings
-from autoretrain.app.local import LocalWorld, utc_now
-from autoretrain.app.passes import run_pass
-from autoretrain.app.state import StateDirectory
+from autoretrain.app.place import Place
+from autoretrain.cli.where import add_place_options, open_place
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.plan import Decision
-from autoretrain.domain.status import Status
+from autoretrain.domain.status import HandledRequests, Status
 
-FOLLOW_SECONDS = 900.0
-PAUSE_SECONDS = 0.5
+FOLLOW_SECONDS: Final = 900.0
 
 
 def add_commands(commands: Any) -> None:
@@ -30,8 +27,7 @@ def add_commands(commands: Any) -> None:
         ("resume", "let the triggers act again"),
     ):
         parser = commands.add_parser(name, help=about)
-        parser.add_argument("name", nargs="?", help="the model (default: the document's)")
-        parser.add_argument("-f", "--file", type=Path, help="SpamModel document")
+        add_place_options(parser)
         if name in {"approve", "promote"}:
             parser.add_argument(
                 "--version", required=name == "promote", default="", help="registered version, as 7 or v7"
@@ -44,19 +40,17 @@ def add_commands(commands: Any) -> None:
 
 
 def run_verb(arguments: argparse.Namespace) -> int:
-    world = LocalWorld.open(Settings(), expect_serving=False)
-    try:
-        model = world.model()
-        if arguments.name not in (None, model.name, model.key):
-            raise AutoRetrainError(f"{world.document_path} describes {model.name}, not {arguments.name}")
-        changes = requested(arguments, status=world.state.read_status(model.key))
-        world.state.request(model.key, **changes)
+    with open_place(arguments) as place:
+        before = place.status()
+        changes = requested(arguments, status=before)
+        place.request(**changes)
         if arguments.no_wait or arguments.command in {"suspend", "resume"}:
-            sys.stdout.write(f"{arguments.command} of {model.key} is requested.\n")
+            sys.stdout.write(f"{arguments.command} of {place.key} is requested.\n")
             return 0
-        return follow(world, key=model.key, command=arguments.command)
-    finally:
-        world.close()
+        if arguments.command == "retrain" and place.suspended():
+            sys.stdout.write(f"{place.key} is suspended: the run is requested; it starts after `autoretrain resume`.\n")
+            return 0
+        return follow(place, command=arguments.command, changes=changes, before=before)
 
 
 def requested(arguments: argparse.Namespace, *, status: Status) -> dict[str, Any]:
@@ -82,40 +76,41 @@ def requested(arguments: argparse.Namespace, *, status: Status) -> dict[str, Any
             return who | {"promote_version": arguments.version.removeprefix("v"), "promote_token": token}
 
 
-def follow(world: LocalWorld, *, key: str, command: str) -> int:
-    """Print the decisions that follow until nothing is under way; make the passes where no controller does.
+def follow(place: Place, *, command: str, changes: Mapping[str, str], before: Status) -> int:
+    """Print the decisions that follow on `before` until the request is handled and nothing is under way.
 
-    Returns 1 where the last of them says that the request could not be followed.
+    Returns 1 where what answered the request says that it could not be followed, or the run that was asked for failed.
     """
-    state: StateDirectory = world.state
-    requests, _ = state.read_requests(key)
-    lock = None if state.controller_runs() else state.lock(purpose=command)
-    told = set(state.read_status(key).history)
-    refused = False
+    told = set(before.history)
+    refused = answered = False
     deadline = time.monotonic() + FOLLOW_SECONDS
-    try:
+    with place.following(command) as look:
         while time.monotonic() < deadline:
-            if lock is not None:
-                run_pass(world, utc_now())
-            status = state.read_status(key)
-            for entry in status.history:
-                if entry not in told:
-                    told.add(entry)
-                    refused = entry.decision == Decision.ALERT
-                    sys.stdout.write(f"{entry.at:%H:%M:%S} {entry.decision} ({entry.reason}): {entry.message}\n")
-            handled = status.handled
-            done = {
-                "retrain": handled.retrain == requests.retrain,
-                "rollback": handled.rollback == requests.rollback,
-                "approve": handled.approve == requests.approve_version,
-                "promote": handled.promote == requests.promote_token,
-            }[command]
-            if done and status.active_run is None and status.rollout is None:
+            status = look()
+            new = [entry for entry in status.history if entry not in told]
+            told.update(new)
+            for entry in new:
+                sys.stdout.write(f"{entry.at:%H:%M:%S} {entry.decision} ({entry.reason}): {entry.message}\n")
+                sys.stdout.flush()
+            handled = is_handled(status.handled, changes)
+            # What answers a request comes with its handling; only a run that it started may fail later.
+            if new and handled and (command == "retrain" or not answered):
+                refused = any(entry.decision == Decision.ALERT for entry in new)
+            answered = handled
+            if handled and status.active_run is None and status.rollout is None:
                 return int(refused)
-            time.sleep(PAUSE_SECONDS)
-    finally:
-        if lock is not None:
-            lock.release()
+            time.sleep(place.pause_seconds)
     raise AutoRetrainError(
         f"{command} was requested, but {FOLLOW_SECONDS:.0f} s later it is not done; see: autoretrain status"
     )
+
+
+def is_handled(handled: HandledRequests, changes: Mapping[str, str]) -> bool:
+    """Say whether the request of `changes` was acted on. A promotion is known by its token: versions may recur."""
+    tokens = {
+        "retrain": handled.retrain,
+        "rollback": handled.rollback,
+        "approve_version": handled.approve,
+        "promote_token": handled.promote,
+    }
+    return all(changes[field] == token for field, token in tokens.items() if field in changes)

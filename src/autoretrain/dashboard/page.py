@@ -47,6 +47,9 @@ def show_overview(world: LocalWorld) -> None:
         st.warning(f"Trained on generated sample messages, not on real ones: {overview.data_note}")
     elif overview.data_note:
         st.caption(f"Trained on {overview.data_note}")
+    for condition in overview.status.conditions:
+        if condition.type == "Stalled" and condition.status:
+            st.error(f"Stalled ({condition.reason}): {condition.message}")
     show_figures(overview)
     show_drift(overview)
     st.subheader("Decisions")
@@ -65,12 +68,13 @@ def show_figures(overview: queries.Overview) -> None:
     show_estimate(recall, "Live spam recall", whole.spam_recall if whole else None)
     show_estimate(f1, "Live F1", whole.f1 if whole else None)
     labels = live.labels if live else 0
-    st.caption(f"Live figures rest on {labels} labels of the audit sample.")
+    without_spam = ", none of which is spam" if whole and whole.spam_recall is None else ""
+    st.caption(f"Live figures rest on {labels} labels of the audit sample{without_spam}.")
 
 
 def show_estimate(column: "st.delta_generator.DeltaGenerator", title: str, estimate: Estimate | None) -> None:
     if estimate is None:
-        column.metric(title, "no labels")
+        column.metric(title, "not measured")
     else:
         column.metric(title, f"{estimate.value:.3f}", help=f"95 % interval {estimate.low:.3f} to {estimate.high:.3f}")
 

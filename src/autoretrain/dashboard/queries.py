@@ -107,15 +107,15 @@ def next_to_label(world: LocalWorld) -> list[Prediction]:
 
 
 def store_label(world: LocalWorld, prediction_id: str, label: Label) -> None:
-    world.store.add_labels(
-        [
-            NewLabel(
-                label=label,
-                kind=LabelKind.AUDIT,
-                source="dashboard",
-                trusted=True,
-                received_at=datetime.now(UTC),
-                prediction_id=prediction_id,
-            )
-        ]
+    world.store.add_labels([audit_label(prediction_id, label)])
+
+
+def audit_label(prediction_id: str, label: Label) -> NewLabel:
+    return NewLabel(
+        label=label,
+        kind=LabelKind.AUDIT,
+        source="dashboard",
+        trusted=True,
+        received_at=datetime.now(UTC),
+        prediction_id=prediction_id,
     )

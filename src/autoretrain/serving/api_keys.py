@@ -23,8 +23,9 @@ class BadKeysFile(AutoRetrainError):  # noqa: N818 - named for the file
 class ApiKeys:
     """The active keys. A source may have several, so that one can be replaced without a gap.
 
-    Lines are `source: key`; empty ones and those beginning with # are skipped. A changed file is read again on the
-    next request; where the new text is wrong, the keys read before stay in force.
+    Lines are `source: key`; empty ones and those beginning with # are skipped. A directory, as a Secret is mounted, has
+    a file for each source with its keys, a line a key. What changed is read again on the next request; where it is
+    wrong now, the keys read before stay in force.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -64,11 +65,12 @@ class ApiKeys:
 
 def parse_keys(path: Path) -> tuple[tuple[str, bytes], ...]:
     """(source, hash of the key) of each line; raises BadKeysFile."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
-        raise BadKeysFile(f"API keys file {path}: {reason}") from None
+    if path.is_dir():
+        # A Secret's own `..data` begins with a dot, as do the leftovers of editors.
+        files = sorted(file for file in path.iterdir() if not file.name.startswith("."))
+        lines = [f"{file.name}: {line}" for file in files for line in _lines(file) if line.strip()]
+    else:
+        lines = _lines(path)
     sources = []
     for number, line in enumerate(map(str.strip, lines), start=1):
         if not line or line.startswith("#"):
@@ -82,13 +84,23 @@ def parse_keys(path: Path) -> tuple[tuple[str, bytes], ...]:
     return tuple(sources)
 
 
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise BadKeysFile(f"API keys file {path}: {reason}") from None
+
+
 def _hash(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
 def _stamp(path: Path) -> tuple[int, int]:
     try:
-        status = path.stat()
+        # All files of a mounted Secret change at once, when `..data` becomes another directory.
+        data = path / "..data"
+        status = (data if data.exists() else path).stat()
     except OSError as error:
         raise BadKeysFile(f"API keys file {path}: {error.strerror}") from None
     # A mounted Secret is replaced as a whole, and a copy may keep its time: the inode tells those apart.

@@ -18,10 +18,12 @@ from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
 from autoretrain.domain.deployment import ModelArtefact
 from autoretrain.serving.api_keys import ApiKeys
+from autoretrain.serving.below import BelowPath
 from autoretrain.serving.dataplane import DataPlane
 from autoretrain.serving.drift_route import build_drift_routes
 from autoretrain.serving.drift_worker import DriftWorker
 from autoretrain.serving.feedback import LabelDesk, build_feedback_routes
+from autoretrain.serving.fixed import FixedDeployment, keeping
 from autoretrain.serving.identity import Identity
 from autoretrain.serving.inference_protocol import build_inference_routes
 from autoretrain.serving.limits import BodyLimit
@@ -77,7 +79,8 @@ def create_app(settings: Settings) -> FastAPI:
     recorder = Recorder(store, metrics, audit_rate=settings.audit_rate, audit_seed=secrets.randbits(64))
     plane = DataPlane(recorder)
     calls = StoreCalls()
-    watch = DeploymentWatch(store, ModelLoader(_sources(store, settings), metrics), plane, metrics)
+    source = FixedDeployment.from_settings(settings) or store
+    watch = DeploymentWatch(source, ModelLoader(_sources(store, settings), metrics), plane, metrics)
     parts = Parts(store=store, calls=calls, recorder=recorder, watch=watch, worker=DriftWorker())
 
     @asynccontextmanager
@@ -99,6 +102,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(LastResort)
     app.add_middleware(BodyLimit)
+    if settings.root_path:
+        app.add_middleware(BelowPath, prefix=settings.root_path)
     add_error_answers(app)
     add_predict_routes(app, plane)
     identity = Identity(ApiKeys(settings.api_keys_file))
@@ -131,4 +136,5 @@ def _sources(store: Store, settings: Settings) -> list[ArtefactSource]:
 
     if not settings.mlflow_tracking_uri.startswith(("http://", "https://")):
         return [from_store]
-    return [from_store, RestRegistry(settings.mlflow_tracking_uri, name=settings.model).artefact]
+    name = settings.registered_model_name or settings.model
+    return [from_store, keeping(RestRegistry(settings.mlflow_tracking_uri, name=name), store)]

@@ -59,7 +59,7 @@ def render_report(report: DriftReport, *, threshold: float, min_samples: int) ->
 def build_drift_routes(plane: DataPlane, worker: DriftWorker, *, threshold: float, min_samples: int) -> APIRouter:
     router = APIRouter(tags=["drift"])
 
-    @router.post("/drift/calculate", responses=problem_responses(413, 422, 429, 503, 504))
+    @router.post("/drift/calculate", responses=problem_responses(413, 422, 429, 501, 503, 504))
     async def calculate(body: DriftRequest, response: Response) -> DriftResponse:
         """Compare a window of messages with what the champion was made for; nothing of it is kept."""
         champion = plane.lineup.champion

@@ -1,6 +1,10 @@
-"""Who measures drift while we answer? One niced child process: started when first needed, one request at a time."""
+"""Who measures drift while we answer? One niced child process: started when first needed, one request at a time.
+
+The serving image has no numpy to measure with: there the monitor does it, and publishes metrics.
+"""
 
 import asyncio
+import importlib.util
 import os
 import struct
 import sys
@@ -28,6 +32,10 @@ _ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "
 
 class DriftFailed(AutoRetrainError):  # noqa: N818 - named for what happened
     """The worker died or could not measure; the next request starts a new one."""
+
+
+class DriftNotHere(AutoRetrainError):  # noqa: N818 - as above
+    """This installation can't measure drift."""
 
 
 class DriftBusy(AutoRetrainError):  # noqa: N818 - as above
@@ -60,8 +68,11 @@ class DriftWorker:
     ) -> DriftReport:
         """Measure `messages` against the references of `model`.
 
-        Raises DriftBusy at once, DriftTimeout after the time limit (waiting for one's turn included), DriftFailed.
+        Raises DriftNotHere or DriftBusy at once, DriftTimeout after the time limit (waiting for one's turn included),
+        DriftFailed.
         """
+        if importlib.util.find_spec("numpy") is None:
+            raise DriftNotHere("drift is not measured by this server: the monitor does, and publishes metrics")
         if self._requests > self._waiting_requests:
             raise DriftBusy(f"{self._requests} drift calculations are under way; try again later")
         request = {

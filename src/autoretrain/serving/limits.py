@@ -36,7 +36,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = body_limit(scope["path"])
+        limit = body_limit(scope["path"].removeprefix(scope.get("root_path", "")))
         received = 0
 
         async def counted() -> Message:

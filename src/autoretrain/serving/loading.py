@@ -60,8 +60,6 @@ class ModelLoader:
             if (present.version, present.digest) == (version, digest):
                 return present
         artefact = self._find(version, digest)
-        if (found := digest_of(artefact.model)) != digest:
-            raise ArtefactRejected(f"version {version} has digest {found}, wanted is {digest}")
         model = LinearModel.load(artefact.model)
         _warm_up(model)
         return ServedModel(
@@ -77,15 +75,21 @@ class ModelLoader:
         )
 
     def _find(self, version: str, digest: str) -> ModelArtefact:
-        reasons = []
+        """Return the artefact of the first source whose bytes are the wanted ones: one copy may be damaged."""
+        reasons, damaged = [], ""
         for source in self._sources:
             try:
                 artefact = source(version, digest)
             except AutoRetrainError as error:
                 reasons.append(str(error))
                 continue
-            if artefact is not None:
+            if artefact is None:
+                continue
+            if (found := digest_of(artefact.model)) == digest:
                 return artefact
+            damaged = f"version {version} has digest {found}, wanted is {digest}"
+        if damaged:
+            raise ArtefactRejected(damaged)
         because = f": {'; '.join(reasons)}" if reasons else ""
         raise VersionMissing(f"version {version} ({digest}) is neither in the store nor in the registry{because}")
 

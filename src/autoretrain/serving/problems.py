@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from autoretrain.domain.errors import StoreUnavailable, UnknownPrediction
 from autoretrain.serving.dataplane import NotReady
-from autoretrain.serving.drift_worker import DriftBusy, DriftFailed, DriftTimeout
+from autoretrain.serving.drift_worker import DriftBusy, DriftFailed, DriftNotHere, DriftTimeout
 from autoretrain.serving.store_calls import StoreBusy
 
 log = structlog.get_logger(__name__)
@@ -29,6 +29,7 @@ STATUS_OF: Final[dict[type[Exception], int]] = {
     UnknownPrediction: 404,
     StoreBusy: 429,
     DriftBusy: 429,
+    DriftNotHere: 501,
     StoreUnavailable: 503,
     NotReady: 503,
     DriftFailed: 503,

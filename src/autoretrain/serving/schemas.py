@@ -177,8 +177,8 @@ class EstimateBody(BaseModel):
 class LivePerformance(BaseModel):
     accuracy: EstimateBody | None
     precision: EstimateBody | None
-    recall: EstimateBody | None
-    f1: EstimateBody | None
+    recall: Annotated[EstimateBody | None, Field(description="Of spam; null where no label is spam.")]
+    f1: Annotated[EstimateBody | None, Field(description="Of spam; null where no label is spam.")]
     labels: Annotated[int, Field(description="Audit labels behind these figures.")]
     pending: Annotated[int, Field(description="Drawn messages without a label yet.")]
     matured_ratio: float

@@ -97,6 +97,13 @@ def ask(question, *, status=STATUS, decisions=DECISIONS, reports=(REPORT,)):
     return answer(question, status=status, decisions=decisions, reports=reports)
 
 
+def test_quality_without_a_label_of_spam_names_no_figure_that_needs_one():
+    status = replace(STATUS, performance=PerformanceStatus(accuracy=0.981, spam_recall=None, f1=None, labels=120))
+    assert ask("How good is the model?", status=status).startswith(
+        "Live accuracy is 0.981, by 120 audit labels, none of which is spam."
+    )
+
+
 STATUS_ANSWER = "Version 3 is served since 2026-11-22 19:30 UTC."
 DRIFT_ANSWER = "Drift is 0.234, above its threshold of 0.15, in a window of 250 messages"
 
@@ -106,12 +113,12 @@ DRIFT_ANSWER = "Drift is 0.234, above its threshold of 0.15, in a window of 250 
     [
         ("What is the status?", STATUS_ANSWER),
         ("which version is the champion", STATUS_ANSWER),
-        ("Why did you retrain?", "2026-11-23T14:30:00+00:00: RETRAIN (DriftThresholdExceeded). drift persists."),
-        ("what triggered the last training", "2026-11-23T14:30:00+00:00: RETRAIN"),
-        ("Why did you not retrain?", "2026-11-23T19:30:00+00:00: ALERT (NoNewData). 12 of 100 labels are there."),
-        ("why didn't you retrain?", "2026-11-23T19:30:00+00:00: ALERT (NoNewData)"),
-        ("why don\u2019t you train", "2026-11-23T19:30:00+00:00: ALERT (NoNewData)"),
-        ("why is there no retraining?", "2026-11-23T19:30:00+00:00: ALERT (NoNewData)"),
+        ("Why did you retrain?", "2026-11-23 14:30:00 UTC: RETRAIN (DriftThresholdExceeded). drift persists."),
+        ("what triggered the last training", "2026-11-23 14:30:00 UTC: RETRAIN"),
+        ("Why did you not retrain?", "2026-11-23 19:30:00 UTC: ALERT (NoNewData). 12 of 100 labels are there."),
+        ("why didn't you retrain?", "2026-11-23 19:30:00 UTC: ALERT (NoNewData)"),
+        ("why don\u2019t you train", "2026-11-23 19:30:00 UTC: ALERT (NoNewData)"),
+        ("why is there no retraining?", "2026-11-23 19:30:00 UTC: ALERT (NoNewData)"),
         ("What is drift now?", DRIFT_ANSWER),
         ("has the traffic drifted", DRIFT_ANSWER),
         ("Which terms are new?", "In the window until 2026-11-23 19:30 UTC: parcel, customs fee."),
@@ -120,10 +127,10 @@ DRIFT_ANSWER = "Drift is 0.234, above its threshold of 0.15, in a window of 250 
         ("WHAT IS THE ACCURACY", "Live accuracy is 0.981"),
         ("When is the next run?", "The schedule is due next at 2026-11-30 19:30 UTC."),
         ("when will you retrain", "The schedule is due next"),
-        ("What happened at the rollback?", "2026-11-23T17:30:00+00:00: ROLLBACK (SpamShareTooHigh)."),
-        ("why was it rolled back", "2026-11-23T17:30:00+00:00: ROLLBACK"),
-        ("why was version 3 promoted", "2026-11-23T15:30:00+00:00: PROMOTE (BetterOnRecentRows)."),
-        ("What happened lately?", "2026-11-23T14:30:00+00:00: RETRAIN"),
+        ("What happened at the rollback?", "2026-11-23 17:30:00 UTC: ROLLBACK (SpamShareTooHigh)."),
+        ("why was it rolled back", "2026-11-23 17:30:00 UTC: ROLLBACK"),
+        ("why was version 3 promoted", "2026-11-23 15:30:00 UTC: PROMOTE (BetterOnRecentRows)."),
+        ("What happened lately?", "2026-11-23 14:30:00 UTC: RETRAIN"),
         ("How do I label messages?", "120 audit labels are there"),
         ("help", "Ask me, for instance:"),
         ("What can I ask you?", "Ask me, for instance:"),
@@ -155,7 +162,7 @@ def test_every_example_of_the_help_is_understood():
 
 def test_tells_what_was_checked_when_it_did_not_retrain():
     assert ask("Why did you not retrain?").splitlines() == [
-        "2026-11-23T19:30:00+00:00: ALERT (NoNewData). 12 of 100 labels are there.",
+        "2026-11-23 19:30:00 UTC: ALERT (NoNewData). 12 of 100 labels are there.",
         "    drift 0.234 > 0.15: 2 of 2 windows",
         "What was checked then:",
         "drift 0.234 > 0.15  TRIGGER  DriftThresholdExceeded: 2 of 2 windows",

@@ -184,6 +184,14 @@ def test_sending_never_waits_for_an_address_that_is_slow(webhook):
     assert sender.counts == AlertCounts(delivered=50)
 
 
+def test_counts_are_kept_by_kind_of_channel_and_name_no_address():
+    sender = sender_to("json://127.0.0.1/token-a", "json://127.0.0.1/token-b", "xml://127.0.0.1/token-c")
+    assert sender.counts_by_channel == {"JSON": AlertCounts(), "XML": AlertCounts()}
+    sender.close()
+    sender.send("default.sms-spam", PROMOTED)
+    assert sender.counts_by_channel == {"JSON": AlertCounts(dropped=2), "XML": AlertCounts(dropped=1)}
+
+
 def test_a_full_queue_drops_and_counts(webhook):
     webhook.gate.clear()
     sender = sender_to(f"json://{webhook.address}/", capacity=3)

@@ -2,23 +2,19 @@
 
 import pytest
 
+from autoretrain.adapters import records
 from autoretrain.adapters.settings import Settings
+from autoretrain.adapters.spammodel import load_document
 from autoretrain.app.local import LocalWorld, utc_now
 from autoretrain.app.passes import run_pass
 from autoretrain.domain.deployment import Deployment, ModelArtefact
 from autoretrain.domain.errors import AutoRetrainError, InvalidSpec
-from autoretrain.domain.observation import RegistryVersion
+from autoretrain.domain.observation import Observation, RegistryVersion
 from autoretrain.domain.plan import Decision, Deploy
 from autoretrain.domain.reasons import Reason
 from autoretrain.domain.status import ModelRef
+from tests.spec_cases import VALID, VALID_TEXT
 
-DOCUMENT = """\
-apiVersion: autoretrain.dev/v1alpha1
-kind: SpamModel
-metadata: {name: sms}
-spec:
-  data: {file: {path: data.tsv}}
-"""
 ARTEFACT = ModelArtefact(version="4", digest="sha256:4", run_id="run-4", model=b"model", reference=b"ref", card="{}")
 
 
@@ -41,7 +37,7 @@ class FakeRegistry:
 @pytest.fixture
 def document(tmp_path):
     path = tmp_path / "model.yaml"
-    path.write_text(DOCUMENT)
+    path.write_text(VALID_TEXT)
     return path
 
 
@@ -62,17 +58,78 @@ def ref(version="4"):
 
 def test_a_suspension_by_hand_holds_like_one_in_the_document(world):
     assert world.model().spec.suspend is False
-    world.state.request("default.sms", suspend=True)
+    world.state.request("default.sms-spam", suspend=True)
     assert world.model().spec.suspend is True
 
 
 def test_a_changed_document_is_a_new_generation_and_a_broken_one_names_its_field(world, document):
     assert world.model().generation == 1
-    document.write_text(DOCUMENT + "  triggers: {cooldownSeconds: 60}\n")
+    document.write_text(VALID_TEXT + "  triggers: {cooldownSeconds: 60}\n")
     assert world.model().generation == 2
-    document.write_text(DOCUMENT + "  triggers: {cooldownSeconds: soon}\n")
+    document.write_text(VALID_TEXT + "  triggers: {cooldownSeconds: soon}\n")
     with pytest.raises(InvalidSpec, match=r"spec\.triggers\.cooldownSeconds"):
         world.model()
+
+
+@pytest.fixture
+def controller(world):
+    """The world as a process that decides has it: a document that breaks leaves the last good one in force."""
+    deciding = LocalWorld.open(world.settings, expect_serving=False, keep_last_document=True)
+    deciding._registry = world._registry
+    deciding.store.put_artefact(ARTEFACT)
+    deciding.store.deploy(Deployment(version="4", digest="sha256:4"))
+    yield deciding
+    deciding.close()
+
+
+def stalled(controller):
+    [*found] = (c for c in controller.state.read_status("default.sms-spam").conditions if c.type == "Stalled")
+    return [(condition.status, condition.reason, condition.message) for condition in found]
+
+
+@pytest.mark.parametrize(
+    ("broken", "path"),
+    [
+        (VALID_TEXT + "  triggers: {cooldownSeconds: soon}\n", "spec.triggers.cooldownSeconds"),
+        ("spec: [", "model.yaml, line 1"),
+        (VALID_TEXT.replace("sms-spam", "other"), "metadata.name"),
+    ],
+    ids=["a field", "no YAML", "another name"],
+)
+def test_a_document_that_breaks_stalls_until_it_is_mended_while_the_last_good_one_holds(
+    controller, document, broken, path
+):
+    document.write_text(VALID_TEXT + "  triggers: {cooldownSeconds: 60}\n")
+    run_pass(controller, utc_now())
+    assert stalled(controller) == []
+    document.write_text(broken)
+    result = run_pass(controller, utc_now())
+    assert result.observation.model.spec.triggers.cooldown_seconds == 60
+    [(status, reason, message)] = stalled(controller)
+    assert (status, reason) == (True, "InvalidSpec")
+    assert path in message
+    assert run_pass(controller, utc_now()).changed is False
+    document.write_text(VALID_TEXT)
+    assert run_pass(controller, utc_now()).observation.model.spec.triggers.cooldown_seconds == 3600
+    assert stalled(controller) == []
+
+
+def test_other_processes_read_the_document_that_is_in_force(controller, document):
+    controller.model()
+    document.write_text("broken")
+    controller.model()
+    copy = controller.document_path
+    assert copy != document
+    assert load_document(copy) == VALID
+    assert ("--file", str(copy)) == controller.trainer(controller.model())._arguments[:2]
+
+
+def test_a_pass_on_the_last_good_document_can_be_replayed(controller, document):
+    run_pass(controller, utc_now())
+    document.unlink()
+    observation = controller.gather(utc_now())
+    assert observation.document_problems[0].message == "can't be read: No such file or directory"
+    assert records.load_record(Observation, records.dump_record(observation)) == observation
 
 
 def test_where_nobody_serves_what_is_deployed_counts_as_served(world):
@@ -103,7 +160,7 @@ def test_a_lost_status_is_rebuilt_from_the_registry_instead_of_trained_anew(worl
     world.store.deploy(Deployment(version="4", digest="sha256:4"))
     result = run_pass(world, utc_now())
     assert (result.plan.reason, result.status.champion.version) == (Reason.ADOPTED, "4")
-    assert world.state.read_status("default.sms").champion.version == "4"
+    assert world.state.read_status("default.sms-spam").champion.version == "4"
 
 
 def test_what_a_pass_decided_is_in_the_ledger_and_told_once(world):
@@ -114,5 +171,5 @@ def test_what_a_pass_decided_is_in_the_ledger_and_told_once(world):
     assert result.plan.decision is Decision.RETRAIN
     [record] = world.store.decisions(limit=5)
     assert (record["decision"], record["reason"]) == ("RETRAIN", "NoChampion")
-    assert told == [("default.sms", alert.event) for alert in result.plan.alerts]
+    assert told == [("default.sms-spam", alert.event) for alert in result.plan.alerts]
     world.trainer(world.model()).stop()

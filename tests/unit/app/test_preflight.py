@@ -62,7 +62,9 @@ def test_leftovers_are_read_from_the_children_file_and_a_broken_file_means_none(
 
 def test_a_controller_that_runs_is_named_and_one_that_ended_is_not(tmp_path):
     owner = tmp_path / "controller.json"
-    with subprocess.Popen([sys.executable, "-c", "input()", "autoretrain"], stdin=subprocess.PIPE) as controller:
+    command = [sys.executable, "-c", "print(flush=True); input()", "autoretrain"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as controller:
+        controller.stdout.readline()  # before that the system may not know its command yet
         owner.write_text(json.dumps({"pid": controller.pid, "purpose": "run"}))
         assert preflight.running_controller(tmp_path).startswith(f"`autoretrain run` (pid {controller.pid})")
     assert preflight.running_controller(tmp_path) == ""

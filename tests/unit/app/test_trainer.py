@@ -6,6 +6,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
+import psutil
 import pytest
 
 from autoretrain.app import trainer as module
@@ -84,6 +85,16 @@ def test_a_retriable_failure_is_attempted_again_up_to_the_limit(tmp_path, monkey
     assert trainer.observe(RUN).state is RunState.RUNNING
     assert json.loads(directory.process.read_text())["attempt"] == 2
     trainer.stop()
+
+
+def test_what_has_ended_leaves_the_process_table_without_being_looked_at(trainer, tmp_path):
+    trainer.submit(RUN)
+    pid = json.loads(RunDirectory(tmp_path / RUN.name).process.read_text())["pid"]
+    psutil.Process(pid).kill()
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid):
+        assert time.monotonic() < deadline, "it is still there"
+        time.sleep(0.02)
 
 
 def test_a_cancelled_run_has_failed(trainer, tmp_path):

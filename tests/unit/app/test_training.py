@@ -238,7 +238,7 @@ def test_the_drift_reference_is_made_of_the_frozen_holdout(first):
 
 
 def test_nothing_of_the_frozen_holdout_trains(store, spec):
-    rows = select_rows(BASE, store, spec=spec, champion=None, label_cutoff=0)
+    rows = select_rows(BASE, store, spec=spec, champion=None, label_cutoff=0, changed_at=None)
     assert not any(in_holdout(row.text) for row in rows.training)
     assert len(rows.training) + sum(in_holdout(row.text) for row in BASE) == len(BASE)
 
@@ -268,7 +268,9 @@ def test_the_window_that_was_judged_on_becomes_a_regime_without_what_was_learnt(
     sets = parse_references(artefact.reference, threshold=LinearModel.load(artefact.model).threshold).sets
     assert [item.name for item in sets] == ["base", "run-b"]
     champion = fetch_champion(retrained.store, retrained.registry)
-    rows = select_rows(BASE, retrained.store, spec=spec, champion=champion, label_cutoff=retrained.label_cutoff)
+    rows = select_rows(
+        BASE, retrained.store, spec=spec, champion=champion, label_cutoff=retrained.label_cutoff, changed_at=None
+    )
     fitted = {canonical(row.text) for row in rows.training}
     assert not fitted & {canonical(text) for text in sets[1].texts}
     assert {canonical(row.text) for row in rows.evaluation} & {canonical(text) for text in sets[1].texts}
@@ -300,9 +302,9 @@ def test_labels_after_the_cutoff_change_nothing(store, spec, first):
     champion = fetch_champion(store, registry)
     wave = generate_wave(seed=9, messages=800, spam_share=0.4)
     cutoff = add_traffic(store, wave[:400], version="1", start=NOW - timedelta(hours=5), labelled_every=2)
-    before = select_rows(BASE, store, spec=spec, champion=champion, label_cutoff=cutoff)
+    before = select_rows(BASE, store, spec=spec, champion=champion, label_cutoff=cutoff, changed_at=None)
     add_traffic(store, wave[400:], version="1", start=NOW - timedelta(days=1), labelled_every=2)
-    assert select_rows(BASE, store, spec=spec, champion=champion, label_cutoff=cutoff) == before
+    assert select_rows(BASE, store, spec=spec, champion=champion, label_cutoff=cutoff, changed_at=None) == before
     assert before.evaluation
 
 

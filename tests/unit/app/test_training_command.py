@@ -89,3 +89,63 @@ def test_a_signal_ends_training_with_130_and_no_trace(directory, signum):
     assert process.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in err
     assert err.endswith("Training was stopped.\n")
+
+
+def in_a_pod(directory, *, file):
+    """The arguments of a training Job; the termination log is there before the process is."""
+    log = directory / "termination-log"
+    log.touch()
+    return log, ["--file", write_document(directory, file=file), "--uid", "u-1", "--summary-file", str(log), "--quiet"]
+
+
+def test_a_run_that_fails_says_why_in_the_termination_log_and_keeps_the_file_that_is_mounted(directory, capsys):
+    log, arguments = in_a_pod(directory, file="absent.tsv")
+    inode = log.stat().st_ino
+    assert main(arguments) == ExitCode.BAD_INPUT
+    assert json.loads(log.read_text()) == {"error": "absent.tsv: can't be read: No such file or directory"}
+    assert log.stat().st_ino == inode
+
+
+def test_a_reason_without_end_fits_into_the_termination_log(directory, capsys):
+    log, arguments = in_a_pod(directory, file="x.tsv")
+    document = Path(arguments[1])
+    document.write_text(document.read_text().replace("profile: Word", "profile: " + "\N{PILE OF POO}" * 3000))
+    assert main(arguments) == ExitCode.BAD_INPUT
+    assert len(log.read_bytes()) <= 4096
+    assert json.loads(log.read_text())["error"]
+
+
+def test_a_summary_file_that_is_not_there_is_not_made_by_a_failure(directory, capsys):
+    document = write_document(directory, file="absent.tsv")
+    assert main(["--file", document, "--summary-file", "out.json"]) == ExitCode.BAD_INPUT
+    assert not Path("out.json").exists()
+
+
+def test_half_a_champion_is_refused(directory, capsys):
+    assert main(["--champion-version", "3"]) == ExitCode.BAD_INPUT
+    assert capsys.readouterr().err == "--champion-version and --champion-digest go together\n"
+
+
+@pytest.mark.slow
+def test_a_job_trains_against_the_champion_that_it_is_told_and_reports_in_place(directory, monkeypatch):
+    write_sample(directory, messages=1200)
+    log, arguments = in_a_pod(directory, file="sample-corpus.tsv")
+    inode = log.stat().st_ino
+    first = start(arguments[1], *arguments[2:], "--run-name", "run-1")
+    first.communicate(timeout=240)
+    assert first.returncode == 0
+    one = json.loads(log.read_text())
+    told = ["--champion-version", one["version"], "--champion-digest", one["digest"]]
+    second = start(arguments[1], *arguments[2:], "--run-name", "run-2", *told)
+    second.communicate(timeout=240)
+    assert second.returncode == 0
+    two = json.loads(log.read_text())
+    assert (two["champion_version"], two["champion_digest"]) == (one["version"], one["digest"])
+    assert two["holdout"] is not None
+    assert log.stat().st_ino == inode
+    assert len(log.read_bytes()) <= 4096
+    wrong = start(arguments[1], *arguments[2:], "--run-name", "run-3", *told[:3], "sha256:0")
+    wrong.communicate(timeout=240)
+    assert wrong.returncode == ExitCode.FAILED
+    assert "is not the sha256:0 that is to be served" in json.loads(log.read_text())["error"]
+    assert not (directory / ".autoretrain" / "resources").exists()

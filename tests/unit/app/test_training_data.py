@@ -13,6 +13,7 @@ from autoretrain.domain.errors import BadData
 from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.ml.evaluation import evaluate
 from autoretrain.ml.training import search
+from tests.unit.datasets.file_server import served_files, whole
 
 UCI_URL = ADDRESSES[0]
 ROWS = "ham\tSee you at lunch\nspam\tWIN a prize\n"
@@ -106,3 +107,13 @@ def test_a_model_of_the_sample_meets_the_default_floors_so_that_a_first_start_wi
     measured = evaluate([row.label for row in held], [model.predict(row.text)[0] for row in held])
     assert measured.accuracy >= spec.promotion.min_accuracy
     assert measured.f1 >= spec.promotion.min_f1
+
+
+def test_an_address_is_asked_with_the_authorization_that_a_secret_gave(directory, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("AUTORETRAIN_DATA_AUTHORIZATION", "Bearer very-secret")
+    with served_files() as server:
+        chosen = settings(directory, f"{{http: {{url: {server.serve(whole(ROWS.encode()))}}}, format: TSV}}")
+        assert len(prepare_data(chosen, fetch_uci=never).rows) == 2
+        assert server.authorizations == ["Bearer very-secret"]
+    assert "very-secret" not in repr(chosen)

@@ -5,23 +5,16 @@ import argparse
 import pytest
 
 from autoretrain.cli import verbs
-from autoretrain.cli.main import main
+from autoretrain.cli.main import build_parser, main
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.status import Status
-
-DOCUMENT = """\
-apiVersion: autoretrain.dev/v1alpha1
-kind: SpamModel
-metadata: {name: sms}
-spec:
-  data: {file: {path: data.tsv}}
-"""
+from tests.spec_cases import VALID_TEXT
 
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path, monkeypatch):
     document = tmp_path / "model.yaml"
-    document.write_text(DOCUMENT)
+    document.write_text(VALID_TEXT)
     monkeypatch.setenv("AUTORETRAIN_SPEC", str(document))
     monkeypatch.setenv("AUTORETRAIN_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("AUTORETRAIN_MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
@@ -36,7 +29,7 @@ def test_a_setting_that_is_wrong_is_named_by_its_variable(monkeypatch, capsys):
 
 
 def test_a_document_that_is_wrong_is_named_by_its_field(machine, capsys):
-    (machine / "model.yaml").write_text(DOCUMENT + "  triggers: {drift: {threshold: 0.15}}\n")
+    (machine / "model.yaml").write_text(VALID_TEXT + "  triggers: {drift: {threshold: 0.15}}\n")
     assert main(["status"]) == 64
     assert "spec.triggers.drift.threshold" in capsys.readouterr().err
 
@@ -48,13 +41,13 @@ def test_a_fresh_machine_has_a_status_that_says_so(capsys):
 
 def test_suspend_and_resume_are_recorded_for_the_next_pass(machine, capsys):
     assert main(["suspend"]) == 0
-    assert main(["resume", "sms"]) == 0
-    assert "resume of default.sms is requested." in capsys.readouterr().out
+    assert main(["resume", "sms-spam"]) == 0
+    assert "resume of default.sms-spam is requested." in capsys.readouterr().out
 
 
 def test_a_verb_for_another_model_than_the_documents_is_refused(capsys):
     assert main(["retrain", "mail"]) == 1
-    assert "describes sms, not mail" in capsys.readouterr().err
+    assert "describes sms-spam, not mail" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -121,3 +114,8 @@ def test_a_rollback_with_nothing_to_go_back_to_says_so_and_has_failed(capsys):
     world.close()
     assert main(["rollback"]) == 1
     assert "NothingToRollBackTo" in capsys.readouterr().out
+
+
+def test_train_takes_its_options_in_any_order():
+    arguments = build_parser().parse_args(["train", "--file", "a.yaml", "--run-name", "r-1", "--quiet"])
+    assert (str(arguments.file), arguments.run_name, arguments.quiet) == ("a.yaml", "r-1", True)

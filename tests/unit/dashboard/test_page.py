@@ -14,22 +14,16 @@ from autoretrain.dashboard import page, queries
 from autoretrain.domain.deployment import ModelArtefact
 from autoretrain.domain.drift import DriftReport
 from autoretrain.domain.messages import Label, Prediction
-from autoretrain.domain.status import ModelRef, Status
+from autoretrain.domain.status import Condition, ModelRef, Status
+from tests.spec_cases import VALID_TEXT
 
 NOW = datetime.now(UTC)
-DOCUMENT = """\
-apiVersion: autoretrain.dev/v1alpha1
-kind: SpamModel
-metadata: {name: sms}
-spec:
-  data: {file: {path: data.tsv}}
-"""
 
 
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
     document = tmp_path / "model.yaml"
-    document.write_text(DOCUMENT)
+    document.write_text(VALID_TEXT)
     monkeypatch.setenv("AUTORETRAIN_SPEC", str(document))
     monkeypatch.setenv("AUTORETRAIN_STATE_DIR", str(tmp_path / "state"))
     st.cache_resource.clear()
@@ -40,7 +34,7 @@ def settings(tmp_path, monkeypatch):
 @pytest.fixture
 def store(settings):
     settings.state_dir.mkdir(exist_ok=True)
-    with Store(settings.resolved_store_url(), model="default.sms") as opened:
+    with Store(settings.resolved_store_url(), model="default.sms-spam") as opened:
         opened.migrate()
         yield opened
 
@@ -54,10 +48,11 @@ def shown(settings, *, script=Path(page.__file__)):
     return app
 
 
-def champion(store, settings, *, card="{}"):
+def champion(store, settings, *, card="{}", conditions=()):
     store.put_artefact(ModelArtefact(version="3", digest="sha256:3", run_id="r", model=b"m", reference=b"r", card=card))
     world = LocalWorld.open(settings, expect_serving=False)
-    world.write_status(Status(champion=ModelRef(version="3", digest="sha256:3", promoted_at=NOW)))
+    champion = ModelRef(version="3", digest="sha256:3", promoted_at=NOW)
+    world.write_status(Status(champion=champion, conditions=conditions))
     world.close()
 
 
@@ -106,6 +101,31 @@ def test_champion_drift_and_what_drives_it_are_shown(settings, store):
 def test_a_model_of_generated_messages_is_marked_as_such(settings, store):
     champion(store, settings, card='{"data_source": "GENERATED SAMPLE", "generated_sample": true}')
     assert any("generated sample" in warning.value for warning in shown(settings).warning)
+
+
+def test_what_needs_spam_is_shown_as_not_measured_where_no_label_is_spam(settings, store):
+    champion(store, settings)
+    store.add_predictions([prediction(1)])
+    store.add_labels([queries.audit_label("p1", Label.HAM)])
+    app = shown(settings)
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert (figures["Live accuracy"], figures["Live spam recall"]) == ("1.000", "not measured")
+    assert "Live figures rest on 1 labels of the audit sample, none of which is spam." in [c.value for c in app.caption]
+
+
+def test_a_document_that_broke_is_said_with_its_field(settings, store):
+    stalled = Condition(
+        type="Stalled",
+        status=True,
+        reason="InvalidSpec",
+        message="spec.triggers: must be an object; the last good document holds",
+        observed_generation=1,
+        last_transition_at=NOW,
+    )
+    champion(store, settings, conditions=(stalled,))
+    assert "Stalled (InvalidSpec): spec.triggers: must be an object; the last good document holds" in [
+        error.value for error in shown(settings).error
+    ]
 
 
 def test_a_label_given_on_the_page_is_in_the_store_and_its_message_leaves_the_queue(settings, store):

@@ -1,6 +1,5 @@
 """What `data check` and `labels import` say about a file."""
 
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +12,9 @@ from autoretrain.adapters.store import Store
 from autoretrain.domain.errors import BadData
 from autoretrain.domain.messages import Label, LabelKind, LabelledMessage
 from autoretrain.ml.splits import in_holdout
+from benchmarks.real_messages import data_dir
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DATA = Path(os.environ.get("AUTORETRAIN_DATA_DIR", Path(__file__).parents[3] / "../shared/data"))
 
 
 def written(path: Path, rows: Iterable[tuple[str, str]]) -> Path:
@@ -104,7 +103,7 @@ def test_the_rendered_report_shows_no_message(tmp_path: Path) -> None:
 
 
 def test_the_uci_file_is_fit_to_train_on() -> None:
-    path = DATA / "SMSSpamCollection"
+    path = data_dir() / "SMSSpamCollection"
     if not path.exists():
         pytest.skip(f"no {path}: set AUTORETRAIN_DATA_DIR to the directory of the UCI file")
     report = check_dataset(path)
@@ -136,10 +135,12 @@ def test_imported_labels_are_trusted_and_never_doubled(tmp_path: Path) -> None:
             for sequence, (text, label) in enumerate([("a", Label.HAM), ("b", Label.SPAM), ("c", Label.SPAM)], start=1)
         ]
     assert (first, second) == (
-        ImportReport(source="desk", rows=ClassCount(ham=1, spam=1), new=2),
-        ImportReport(source="desk", rows=ClassCount(ham=1, spam=3), new=1),
+        ImportReport(source="desk", rows=ClassCount(ham=1, spam=1), new=2, repeated=0),
+        ImportReport(source="desk", rows=ClassCount(ham=1, spam=3), new=1, repeated=1),
     )
-    assert str(second) == "1 labels stored as source desk, 3 were there already; rows: 4 (1 ham, 3 spam)"
+    assert str(second) == (
+        "1 labels stored as source desk, 2 were there already, 1 repeated within the file; rows: 4 (1 ham, 3 spam)"
+    )
 
 
 def test_nothing_of_a_broken_file_is_imported(tmp_path: Path) -> None:

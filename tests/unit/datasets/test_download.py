@@ -9,34 +9,20 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 import stamina
 
 from autoretrain.adapters import download
 from autoretrain.adapters.download import DownloadFailed, fetch_uci
+from tests.unit.datasets.file_server import Answer, FileServer, resumable, served_files, status, whole
 
 PUBLISHED = b"ham\tOk lar...\nspam\tFree entry!\n" * 200
 SHA256 = hashlib.sha256(PUBLISHED).hexdigest()
-
-
-@dataclass
-class Server:
-    """Answers by path; keeps the Range header of every request."""
-
-    address: str
-    answers: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
-    ranges: list[str | None] = field(default_factory=list)
-
-    def serve(self, answer: Callable[[BaseHTTPRequestHandler], None]) -> str:
-        path = f"/{len(self.answers)}"
-        self.answers[path] = answer
-        return self.address + path
 
 
 @pytest.fixture(autouse=True)
@@ -47,25 +33,10 @@ def _no_waiting() -> Iterator[None]:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     monkeypatch.setenv("NO_PROXY", "*")
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            known.ranges.append(self.headers["Range"])
-            known.answers[self.path](self)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    known = Server(f"http://127.0.0.1:{listening.server_port}")
-    thread = Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield known
-    listening.shutdown()
-    thread.join()
-    listening.server_close()
+    with served_files() as known:
+        yield known
 
 
 @pytest.fixture
@@ -73,41 +44,6 @@ def closed_address() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}/"
-
-
-def whole(data: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(data)))
-        handler.end_headers()
-        handler.wfile.write(data)
-
-    return answer
-
-
-def resumable(data: bytes, *, cut: int) -> Callable[[BaseHTTPRequestHandler], None]:
-    """Breaks off after `cut` bytes of every answer, and goes on where a Range asks it to."""
-
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        asked = handler.headers["Range"]
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-        handler.send_response(206 if asked else 200)
-        if asked:
-            handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        handler.send_header("Content-Length", str(len(data) - start))
-        handler.end_headers()
-        handler.wfile.write(data[start : start + cut])
-
-    return answer
-
-
-def status(code: int) -> Callable[[BaseHTTPRequestHandler], None]:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(code)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    return answer
 
 
 def zipped(name: str, data: bytes) -> bytes:
@@ -133,7 +69,7 @@ def names(directory: Path) -> list[str]:
     ids=["plain", "header row", "byte order mark and CRLF", "zip"],
 )
 def test_every_form_of_the_published_file_becomes_the_published_file(
-    server: Server, tmp_path: Path, sent: bytes
+    server: FileServer, tmp_path: Path, sent: bytes
 ) -> None:
     path = fetch_uci(tmp_path / "data", addresses=[server.serve(whole(sent))], sha256=SHA256)
     assert path.read_bytes() == PUBLISHED
@@ -141,26 +77,26 @@ def test_every_form_of_the_published_file_becomes_the_published_file(
     assert "CC BY 4.0" in (path.parent / "ATTRIBUTION.md").read_text(encoding="utf-8")
 
 
-def test_a_file_that_is_there_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
+def test_a_file_that_is_there_is_not_fetched_again(server: FileServer, tmp_path: Path) -> None:
     address = server.serve(whole(PUBLISHED))
     for _ in range(2):
         fetch_uci(tmp_path, addresses=[address], sha256=SHA256)
     assert len(server.ranges) == 1
 
 
-def test_a_damaged_file_is_fetched_again(server: Server, tmp_path: Path) -> None:
+def test_a_damaged_file_is_fetched_again(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "SMSSpamCollection").write_bytes(PUBLISHED[:100])
     path = fetch_uci(tmp_path, addresses=[server.serve(whole(PUBLISHED))], sha256=SHA256)
     assert path.read_bytes() == PUBLISHED
 
 
-def test_a_broken_transfer_goes_on_where_it_broke(server: Server, tmp_path: Path) -> None:
+def test_a_broken_transfer_goes_on_where_it_broke(server: FileServer, tmp_path: Path) -> None:
     path = fetch_uci(tmp_path, addresses=[server.serve(resumable(PUBLISHED, cut=2500))], sha256=SHA256)
     assert path.read_bytes() == PUBLISHED
     assert server.ranges == [None, "bytes=2500-", "bytes=5000-"]
 
 
-def test_the_next_call_goes_on_where_the_last_one_gave_up(server: Server, tmp_path: Path) -> None:
+def test_the_next_call_goes_on_where_the_last_one_gave_up(server: FileServer, tmp_path: Path) -> None:
     address = server.serve(resumable(PUBLISHED, cut=1100))
     with pytest.raises(DownloadFailed, match="breaks off"):
         fetch_uci(tmp_path, addresses=[address], sha256=SHA256)
@@ -169,14 +105,14 @@ def test_the_next_call_goes_on_where_the_last_one_gave_up(server: Server, tmp_pa
     assert server.ranges[3] == "bytes=3300-"
 
 
-def test_a_server_that_ignores_ranges_starts_anew(server: Server, tmp_path: Path) -> None:
+def test_a_server_that_ignores_ranges_starts_anew(server: FileServer, tmp_path: Path) -> None:
     answers = iter([resumable(PUBLISHED, cut=1000), whole(PUBLISHED)])
     address = server.serve(lambda handler: next(answers)(handler))
     assert fetch_uci(tmp_path, addresses=[address], sha256=SHA256).read_bytes() == PUBLISHED
     assert server.ranges == [None, "bytes=1000-"]
 
 
-def test_a_kept_part_that_does_not_fit_is_thrown_away(server: Server, tmp_path: Path) -> None:
+def test_a_kept_part_that_does_not_fit_is_thrown_away(server: FileServer, tmp_path: Path) -> None:
     answers = iter([resumable(PUBLISHED, cut=1000), status(416), whole(PUBLISHED)])
     address = server.serve(lambda handler: next(answers)(handler))
     assert fetch_uci(tmp_path, addresses=[address], sha256=SHA256).read_bytes() == PUBLISHED
@@ -196,7 +132,7 @@ def test_a_kept_part_that_does_not_fit_is_thrown_away(server: Server, tmp_path: 
     ids=["other file", "other archive", "broken archive", "404", "500", "empty"],
 )
 def test_a_bad_address_is_named_and_the_next_one_used(
-    server: Server, tmp_path: Path, bad: Callable[[BaseHTTPRequestHandler], None], says: str
+    server: FileServer, tmp_path: Path, bad: Answer, says: str
 ) -> None:
     address = server.serve(bad)
     with pytest.raises(DownloadFailed, match=says):
@@ -207,7 +143,7 @@ def test_a_bad_address_is_named_and_the_next_one_used(
     assert names(tmp_path) == ["ATTRIBUTION.md", "SMSSpamCollection"]
 
 
-def test_a_file_without_end_is_cut_off(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_end_is_cut_off(server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "MAX_BYTES", 1000)
     with pytest.raises(DownloadFailed, match="larger"):
         fetch_uci(tmp_path, addresses=[server.serve(whole(PUBLISHED))], sha256=SHA256)
@@ -223,7 +159,7 @@ def test_nothing_reachable_is_one_sentence_and_each_server_is_asked_once(
 
 
 def test_a_silent_server_is_given_up_within_the_budget(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "READ_TIMEOUT_SECONDS", 0.1)
     over = Event()
@@ -234,7 +170,7 @@ def test_a_silent_server_is_given_up_within_the_budget(
     assert time.monotonic() - started < 3
 
 
-def test_a_trickling_server_is_given_up_within_the_budget(server: Server, tmp_path: Path) -> None:
+def test_a_trickling_server_is_given_up_within_the_budget(server: FileServer, tmp_path: Path) -> None:
     over = Event()
 
     def trickle(handler: BaseHTTPRequestHandler) -> None:
@@ -249,13 +185,13 @@ def test_a_trickling_server_is_given_up_within_the_budget(server: Server, tmp_pa
     over.set()
 
 
-def test_a_directory_that_can_not_be_written_is_one_sentence(server: Server, tmp_path: Path) -> None:
+def test_a_directory_that_can_not_be_written_is_one_sentence(server: FileServer, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DownloadFailed, match="can't be written"):
         fetch_uci(tmp_path / "file" / "data", addresses=[server.serve(whole(PUBLISHED))], sha256=SHA256)
 
 
-def test_the_script_ends_cleanly_on_ctrl_c(server: Server, tmp_path: Path) -> None:
+def test_the_script_ends_cleanly_on_ctrl_c(server: FileServer, tmp_path: Path) -> None:
     asked, over = Event(), Event()
 
     def hang(_: BaseHTTPRequestHandler) -> None:
@@ -264,6 +200,8 @@ def test_the_script_ends_cleanly_on_ctrl_c(server: Server, tmp_path: Path) -> No
 
     root = Path(__file__).parents[3]
     code = (
+        # A shell without job control starts what is in its background with SIGINT ignored.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "import runpy, sys; from autoretrain.adapters import download;"
         f"download.fetch_uci.__kwdefaults__['addresses'] = [{server.serve(hang)!r}];"
         f"sys.argv = ['download_data.py', '--output', {str(tmp_path)!r}];"

@@ -7,6 +7,7 @@ correct one; saying the same twice (a repeated request, a file imported again) a
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, case, delete, exists, insert, literal, select
@@ -63,9 +64,14 @@ class Labels(Part):
             repeated = {_says(row): row["sequence"] for row in held.values()}
             return [row["sequence"] if "sequence" in row else repeated[_says(row)] for row in rows]
 
-    def labels(self, *, up_to: int | None = None) -> list[LabelledMessage]:
-        """The trusted labels that held when `up_to` was the newest (default: now), ascending by sequence."""
+    def labels(self, *, up_to: int | None = None, predicted_since: datetime | None = None) -> list[LabelledMessage]:
+        """The trusted labels that held when `up_to` was the newest (default: now), ascending by sequence.
+
+        With `predicted_since` only those of messages that were predicted from then on.
+        """
         query = select(LABELS).where(self._holds(up_to)).order_by(LABELS.c.sequence)
+        if predicted_since is not None:
+            query = query.where(LABELS.c.predicted_at >= predicted_since)
         with self._database.read() as connection:
             return [_read_label(row) for row in connection.execute(query)]
 

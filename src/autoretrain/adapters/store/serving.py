@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select
+from sqlalchemy import func as sql
 
 from autoretrain.adapters.records import dump_record, load_record
 from autoretrain.adapters.store.database import Part
@@ -40,9 +41,16 @@ class Artefacts(Part):
     def artefact_by_version(self, version: str) -> ModelArtefact | None:
         return self._artefact(select(ARTEFACTS).where(ARTEFACTS.c.version == version))
 
-    def prune_artefacts(self, keep: set[str]) -> int:
-        """Delete every artefact whose digest is not in `keep` and return how many that were."""
+    def prune_artefacts(self, keep: set[str], *, spare_newer: bool = False) -> int:
+        """Delete every artefact whose digest is not in `keep` and return how many that were.
+
+        With `spare_newer` those stay that were put after all of `keep`; with nothing kept these are all.
+        """
         unwanted = delete(ARTEFACTS).where(ARTEFACTS.c.model == self._model, ARTEFACTS.c.digest.not_in(sorted(keep)))
+        if spare_newer:
+            kept = (ARTEFACTS.c.model == self._model) & ARTEFACTS.c.digest.in_(sorted(keep))
+            newest = select(sql.max(ARTEFACTS.c.sequence)).where(kept).scalar_subquery()
+            unwanted = unwanted.where(ARTEFACTS.c.sequence < newest)
         with self._database.write("artefacts", self._model) as connection:
             return connection.execute(unwanted).rowcount
 

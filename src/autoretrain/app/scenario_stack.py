@@ -26,7 +26,7 @@ FIRST_PORT = 18000
 
 
 @dataclass(slots=True)
-class Stack:
+class ScenarioStack:
     """`document` is the SpamModel that is run, `data` the file it trains on; `directory` is emptied at the start."""
 
     directory: Path

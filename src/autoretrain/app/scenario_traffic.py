@@ -1,4 +1,4 @@
-"""A client that never stops predicting, and people whose labels arrive late: the outside world of the demo."""
+"""A client that never stops predicting, and people whose labels arrive late: the outside world of a scenario."""
 
 import threading
 import time
@@ -17,7 +17,7 @@ LABEL_BATCH = 100
 
 
 @dataclass(slots=True)
-class Traffic:
+class ScenarioTraffic:
     """Sends messages at a steady rate from a thread of its own and counts what failed.
 
     `delay_seconds` passes between a prediction and its label; `reported_every` is how many messages it takes for one to

@@ -1,0 +1,93 @@
+"""Which drawn messages wait for a label, and where do the answers go? To this machine's store, or a server's API."""
+
+import getpass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+import httpx
+
+from autoretrain.adapters.store import Store
+from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.domain.messages import Label, LabelKind, NewLabel
+
+ANSWER_SECONDS: Final = 10.0
+MOST_AT_ONCE: Final = 100
+"""So many messages a server hands out in one answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnMessage:
+    """A message of the audit sample. What the model said of it is left out: it would sway the reader."""
+
+    prediction_id: str
+    text: str
+
+
+class LabelQueue(Protocol):
+    """Where drawn messages come from, and labels of them go to."""
+
+    def draw(self, limit: int) -> Sequence[DrawnMessage]:
+        """Return the next messages; they are not handed out again for a while."""
+
+    def answer(self, message: DrawnMessage, label: Label) -> None:
+        """Keep the label; it is on the disk when this returns. Raises AutoRetrainError where it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreQueue:
+    """The store of this machine."""
+
+    store: Store
+
+    def draw(self, limit: int) -> Sequence[DrawnMessage]:
+        drawn = self.store.labels_to_ask(limit=limit, now=datetime.now(UTC))
+        return [DrawnMessage(prediction_id=one.prediction_id, text=one.text) for one in drawn]
+
+    def answer(self, message: DrawnMessage, label: Label) -> None:
+        given = NewLabel(
+            label=label,
+            kind=LabelKind.AUDIT,
+            source=f"terminal-{getpass.getuser()}",
+            trusted=True,
+            received_at=datetime.now(UTC),
+            prediction_id=message.prediction_id,
+        )
+        self.store.add_labels([given])
+
+
+@dataclass(frozen=True, slots=True)
+class ServedQueue:
+    """The API of a server, which knows the labeller by a key, or by being on its own machine."""
+
+    http: httpx.Client
+
+    @classmethod
+    @contextmanager
+    def at(cls, address: str, *, api_key: str = "") -> Iterator["ServedQueue"]:
+        headers = {"x-api-key": api_key} if api_key else {}
+        with httpx.Client(base_url=address, headers=headers, timeout=ANSWER_SECONDS) as http:
+            yield cls(http)
+
+    def draw(self, limit: int) -> Sequence[DrawnMessage]:
+        answer = self._ask("GET", "/labels/next", params={"limit": min(limit, MOST_AT_ONCE)})
+        return [DrawnMessage(prediction_id=one["prediction_id"], text=one["message"]) for one in answer["messages"]]
+
+    def answer(self, message: DrawnMessage, label: Label) -> None:
+        given = {"prediction_id": message.prediction_id, "label": label.value}
+        self._ask("POST", "/labels", json={"labels": [given]})
+
+    def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        try:
+            answer = self.http.request(method, path, **options)
+            body = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+            raise AutoRetrainError(f"serving gave no answer to {method} {path}: {reason}") from None
+        if answer.is_error or not isinstance(body, dict):
+            hint = "; set AUTORETRAIN_API_KEY" if answer.status_code == httpx.codes.UNAUTHORIZED else ""
+            reason = body.get("detail", "") if isinstance(body, dict) else ""
+            raise AutoRetrainError(f"serving refused {method} {path} ({answer.status_code}): {reason}{hint}")
+        return body

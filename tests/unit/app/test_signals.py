@@ -1,0 +1,31 @@
+"""Which signals stop a program: the usual three, unless whoever started it wants it to outlive the terminal."""
+
+import os
+import signal
+
+import pytest
+
+from autoretrain.app.signals import Stopped, stopping_on_signals
+
+
+@pytest.fixture
+def hangup():
+    """What a hang-up does is put back afterwards."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_stops_with_the_exit_code_of_the_shells(name, hangup):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    with pytest.raises(Stopped) as stopped, stopping_on_signals():
+        os.kill(os.getpid(), getattr(signal, name))
+    assert stopped.value.code == 128 + getattr(signal, name)
+
+
+def test_a_hang_up_that_nohup_ignores_stays_ignored(hangup):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with stopping_on_signals():
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
