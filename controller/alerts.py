@@ -1,0 +1,116 @@
+"""How do alerts get from the controller to people? The monitor Pod has the addresses, and is handed what changed.
+
+No pass waits for it. An alert that the monitor does not take in time is counted and logged by its event; the decision
+object and the Kubernetes event say the same and stay.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+import aiohttp
+import stamina
+import structlog
+
+from autoretrain.domain.plan import Alert
+from controller.cache import Key, WatchCache
+from controller.children.monitor import PORT
+from controller.children.parent import Component
+from controller.cluster import POD
+from controller.metrics import ControllerMetrics
+
+MOST_UNDER_WAY: Final = 100
+CALL_SECONDS: Final = 5.0
+GIVE_UP_SECONDS: Final = 120.0
+"""A monitor is made anew at each promotion, which is when there is most to tell."""
+FIRST_WAIT_SECONDS: Final = 1.0
+LONGEST_WAIT_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 5.0
+
+log = structlog.get_logger("autoretrain.controller")
+
+
+class NotTaken(Exception):  # noqa: N818 - named for what happened; it never leaves this module
+    """The monitor did not take the alerts."""
+
+
+@dataclass(slots=True)
+class AlertRelay:
+    """Hands alerts to monitors. Used from one event loop."""
+
+    http: aiohttp.ClientSession
+    cache: WatchCache
+    metrics: ControllerMetrics
+    port: int = PORT
+    first_wait_seconds: float = FIRST_WAIT_SECONDS
+    give_up_seconds: float = GIVE_UP_SECONDS
+    _under_way: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def hand_over(self, key: Key, alerts: Sequence[Alert]) -> None:
+        """Let the monitor of the SpamModel `key` send `alerts`. Returns at once."""
+        if not alerts:
+            return
+        if len(self._under_way) >= MOST_UNDER_WAY:
+            self._count("dropped", alerts)
+            return
+        task = asyncio.create_task(self._deliver(key, alerts))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def close(self) -> None:
+        """Wait a moment for what is under way, then give it up."""
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=CLOSE_SECONDS)
+            for task in late:
+                task.cancel()
+
+    async def _deliver(self, key: Key, alerts: Sequence[Alert]) -> None:
+        try:
+            async for attempt in stamina.retry_context(
+                on=NotTaken,
+                attempts=None,
+                timeout=self.give_up_seconds,
+                wait_initial=self.first_wait_seconds,
+                wait_jitter=self.first_wait_seconds,
+                wait_max=LONGEST_WAIT_SECONDS,
+            ):
+                with attempt:
+                    await self._post(key, alerts)
+        except NotTaken as error:
+            self._count("failed", alerts)
+            events = [alert.event for alert in alerts]
+            log.warning("alerts were not sent", model=".".join(key), events=events, error=str(error))
+        else:
+            self._count("handed_over", alerts)
+
+    async def _post(self, key: Key, alerts: Sequence[Alert]) -> None:
+        host = self._monitor(key)
+        timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
+        body = [asdict(alert) for alert in alerts]
+        try:
+            async with self.http.post(
+                f"http://{host}:{self.port}/alerts", json=body, timeout=timeout, allow_redirects=False
+            ) as answer:
+                if answer.status != 202:
+                    raise NotTaken(f"the monitor answers {answer.status}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NotTaken(f"the monitor can't be reached ({type(error).__name__})") from None
+
+    def _monitor(self, key: Key) -> str:
+        """Return the host of the newest monitor Pod that runs. Raises NotTaken where there is none."""
+        running = [
+            (pod["metadata"].get("creationTimestamp", ""), pod["status"]["podIP"])
+            for pod in self.cache.of_model(POD, key)
+            if pod["metadata"].get("labels", {}).get("app.kubernetes.io/component") == Component.MONITOR
+            and pod.get("status", {}).get("podIP")
+            and pod["status"].get("phase") == "Running"
+            and "deletionTimestamp" not in pod["metadata"]
+        ]
+        if not running:
+            raise NotTaken("no monitor is running")
+        _, host = max(running)
+        return f"[{host}]" if ":" in host else str(host)
+
+    def _count(self, outcome: str, alerts: Sequence[Alert]) -> None:
+        self.metrics.alerts.labels(outcome).inc(len(alerts))

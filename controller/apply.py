@@ -1,0 +1,252 @@
+"""How is a plan carried out on the cluster, and how are children kept as they should be? Every call may be repeated.
+
+A child is sent only if what the watch shows of it differs from what is wanted. One of the same name that is not ours is
+left alone and named: nothing is taken over by force.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+
+from autoretrain.domain.deployment import Experiment
+from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.domain.plan import Action, CancelTraining, Deploy, SetAliases, StartTraining
+from autoretrain.domain.spec import SpamModel
+from autoretrain.domain.status import ActiveRun, Status
+from controller.cache import Key, WatchCache
+from controller.cluster import (
+    HASH_ANNOTATION,
+    JOB,
+    KINDS,
+    AlreadyExists,
+    ClusterPort,
+    Kind,
+    NotFound,
+    Object,
+    is_owned_by,
+    key_of,
+    kind_of,
+)
+from controller.gather import Registry, Seen
+from controller.requests import adopts_registry
+
+ALIAS_SECONDS: Final = 30.0
+KEPT_KINDS: Final = tuple(kind for kind in KINDS if kind.kept)
+
+
+class NameTaken(AutoRetrainError):  # noqa: N818 - named for the state it reports
+    """An object of the name that we need is there and is not ours."""
+
+
+class ChildBuilder(Protocol):
+    """The pure builders of children, as the pass calls them; `children` has the real ones."""
+
+    def build_children(
+        self, model: SpamModel, *, document: Object, status: Status, experiment: Experiment | None
+    ) -> Sequence[Object]:
+        """Return every child that `status` wants, but for Jobs, in the order in which they are to be applied."""
+
+    def build_job(self, model: SpamModel, run: ActiveRun, *, document: Object, status: Status) -> Object: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """What children were last built for, and what was there then."""
+
+    model: SpamModel
+    status: Status
+    experiment: Experiment | None
+    live: frozenset[tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class Applier:
+    cluster: ClusterPort
+    cache: WatchCache
+    builder: ChildBuilder
+    registry_of: Callable[[SpamModel, Object], Registry]
+    count_call: Callable[[str], None] = lambda _verb: None
+    _sent: dict[tuple[str, Key], tuple[str, str]] = field(default_factory=dict)
+    _kept: dict[Key, "_Kept"] = field(default_factory=dict)
+
+    async def act(self, action: Action, seen: Seen, intent: Status) -> None:
+        """Carry out one action. Raises AutoRetrainError where it failed."""
+        model = seen.observation.model
+        match action:
+            case StartTraining(run=run):
+                job = self.builder.build_job(model, run, document=seen.in_force, status=seen.observation.status)
+                await self._start(job, uid=model.uid)
+            case CancelTraining(run_name=name):
+                job_seen = self.cache.get(JOB, model.namespace, name)
+                if job_seen is not None and is_owned_by(job_seen, model.uid):
+                    await self._delete(job_seen)
+            case Deploy():
+                # What the intent wants served is what is deployed, so that no pass can put anything else there.
+                conflicts = await self.keep_children(seen, intent)
+                if conflicts:
+                    raise NameTaken(conflicts[0])
+            case SetAliases(champion=champion, candidate=candidate, previous=previous):
+                registry = self.registry_of(model, seen.document)
+                roles = {
+                    "champion": champion.version if champion else None,
+                    "candidate": candidate,
+                    "previous": previous.version if previous else None,
+                }
+                async with asyncio.timeout(ALIAS_SECONDS):
+                    await asyncio.to_thread(
+                        mirror_aliases, registry, roles, owner=seen.owner_name, adopts=adopts_registry(seen.document)
+                    )
+
+    async def keep_children(self, seen: Seen, status: Status) -> tuple[str, ...]:
+        """Let every child be as `status` wants it; return the conflicts of name that stand in the way.
+
+        Raises AutoRetrainError where a call failed.
+        """
+        model, document = seen.observation.model, seen.in_force
+        kept = _Kept(model=model, status=status, experiment=seen.experiment, live=self._live(seen.key))
+        if self._kept.get(seen.key) == kept:
+            return ()  # What is wanted and what is there are as they were when all was kept.
+        wanted = self.builder.build_children(model, document=document, status=status, experiment=seen.experiment)
+        conflicts = []
+        for child in wanted:
+            try:
+                await self._keep(child, uid=model.uid)
+            except NameTaken as taken:
+                conflicts.append(str(taken))
+        await self._drop_unwanted(wanted, model)
+        if not conflicts:
+            self._kept[seen.key] = replace(kept, live=self._live(seen.key))
+        return tuple(conflicts)
+
+    def forget(self, key: Key) -> None:
+        self._kept.pop(key, None)
+
+    def _live(self, key: Key) -> frozenset[tuple[str, ...]]:
+        """Return which children are there, in which version of their spec and with which hash."""
+        return frozenset(
+            (kind.name, live["metadata"]["name"], live["metadata"]["uid"], _version_of(live), _hash_of(live))
+            for kind in (*KEPT_KINDS, JOB)
+            for live in self.cache.of_model(kind, key)
+        )
+
+    async def _start(self, job: Object, *, uid: str) -> None:
+        """Create the Job. One of its name that is owned by this very resource is the same run: success."""
+        namespace, name = key_of(job)
+        known = self.cache.get(JOB, namespace, name)
+        if known is None:
+            self.count_call("create")
+            try:
+                self.cache.put(await self.cluster.create(job))
+                return
+            except AlreadyExists:
+                self.count_call("get")
+                known = await self.cluster.get(JOB, namespace, name)
+                self.cache.put(known)
+        if not is_owned_by(known, uid):
+            raise NameTaken(f"Job {name} exists and does not belong to this SpamModel")
+
+    async def _keep(self, child: Object, *, uid: str) -> None:
+        kind, (namespace, name) = kind_of(child), key_of(child)
+        live = self.cache.get(kind, namespace, name)
+        if live is not None and not is_owned_by(live, uid):
+            raise NameTaken(f"{kind.name} {name} exists and does not belong to this SpamModel")
+        if live is not None and self._is_kept(child, live):
+            return
+        # Without our label it is not watched; applying would take it over unseen.
+        unseen = await self._find(kind, namespace, name) if live is None else None
+        if unseen is not None and not is_owned_by(unseen, uid):
+            raise NameTaken(f"{kind.name} {name} exists and does not belong to this SpamModel")
+        self.count_call("apply")
+        try:
+            applied = await self.cluster.apply(child)
+        except NotFound:
+            if kind.optional:
+                raise NameTaken(f"the cluster has no {kind.name} ({kind.api_version})") from None
+            raise
+        self.cache.put(applied)
+        self._sent[kind.name, (namespace, name)] = (_hash_of(child), _version_of(applied))
+
+    async def _find(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        self.count_call("get")
+        try:
+            return await self.cluster.get(kind, namespace, name)
+        except NotFound:
+            return None
+
+    def _is_kept(self, child: Object, live: Object) -> bool:
+        """Is the live child what is wanted? If the server wrote it otherwise, what it made of ours counts."""
+        if _hash_of(live) != _hash_of(child):
+            return False
+        if is_part_of(child, live):
+            return True
+        sent = self._sent.get((kind_of(child).name, key_of(child)))
+        return sent == (_hash_of(child), _version_of(live))
+
+    async def _drop_unwanted(self, wanted: Sequence[Object], model: SpamModel) -> None:
+        """Delete owned objects of the kept kinds that are not wanted any more, and that no run still mounts."""
+        key = (model.namespace, model.name)
+        names = {(kind_of(child).name, child["metadata"]["name"]) for child in wanted}
+        mounted: set[str] = set()
+        for job in self.cache.of_model(JOB, key):
+            mounted |= mounted_config_maps(job) if not _is_over(job) else set()
+        for kind in KEPT_KINDS:
+            for live in self.cache.of_model(kind, key):
+                name = live["metadata"]["name"]
+                if (kind.name, name) in names or name in mounted or not is_owned_by(live, model.uid):
+                    continue
+                if kind.name == "Deployment" and name.endswith("-serving"):
+                    continue  # Served although the status knows of no champion: it is adopted, never deleted.
+                if live["metadata"].get("deletionTimestamp") is None:
+                    await self._delete(live)
+
+    async def _delete(self, live: Object) -> None:
+        self.count_call("delete")
+        namespace, name = key_of(live)
+        await self.cluster.delete(kind_of(live), namespace, name, uid=live["metadata"]["uid"])
+        self.cache.drop(live)
+
+
+def mirror_aliases(registry: Registry, roles: Mapping[str, str | None], *, owner: str, adopts: bool) -> None:
+    """Give the roles to the versions, unless another owner has the registered model. Blocks."""
+    present = registry.owner()
+    if present not in (None, owner) and not adopts:
+        raise AutoRetrainError(f"the registered model belongs to {present}")
+    registry.set_aliases(**roles)
+    if present != owner:
+        registry.claim(owner)
+
+
+def is_part_of(wanted: Any, live: Any) -> bool:
+    """Does `live` say everything that `wanted` says? What only the server says (defaults, status) does not count."""
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and all(
+            name in live and is_part_of(child, live[name]) for name, child in wanted.items()
+        )
+    if isinstance(wanted, list | tuple):
+        return (
+            isinstance(live, list | tuple)
+            and len(wanted) == len(live)
+            and all(is_part_of(one, other) for one, other in zip(wanted, live, strict=True))
+        )
+    return bool(wanted == live)
+
+
+def mounted_config_maps(job: Object) -> set[str]:
+    volumes = job["spec"]["template"]["spec"].get("volumes", ())
+    return {volume["configMap"]["name"] for volume in volumes if "configMap" in volume}
+
+
+def _is_over(job: Object) -> bool:
+    conditions = job.get("status", {}).get("conditions", ())
+    return any(each.get("type") in {"Complete", "Failed"} and each.get("status") == "True" for each in conditions)
+
+
+def _hash_of(thing: Object) -> str:
+    return str(thing["metadata"].get("annotations", {}).get(HASH_ANNOTATION, ""))
+
+
+def _version_of(thing: Object) -> str:
+    """What changes when somebody changes the object, and not with its status: its generation, where it has one."""
+    metadata = thing["metadata"]
+    return str(metadata.get("generation") or metadata.get("resourceVersion", ""))

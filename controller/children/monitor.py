@@ -1,0 +1,111 @@
+"""Who measures a champion? One monitor Pod a model; a PodMonitor lets a Prometheus operator find its metrics."""
+
+from typing import Any, Final
+
+from controller.children.parent import Component, Parent
+from controller.children.pods import SETTINGS_DIRECTORY, Container, Mount, build_pod
+from controller.children.serving import scrape_annotations
+from controller.children.settings import STATUS_FILE, settings_mount
+from controller.cluster import MODEL_LABEL, Object
+from controller.documents import FILE as DOCUMENT_FILE
+
+PORT: Final = 8002
+LONGEST_SCRAPE_INTERVAL_SECONDS: Final = 15
+_ALERTS_DIRECTORY: Final = f"{SETTINGS_DIRECTORY}-alerts"
+_ALERTS_ENTRY: Final = "urls"
+_REQUESTS: Final = {"cpu": "50m", "memory": "256Mi"}
+_LIMITS: Final = {"cpu": "1", "memory": "1Gi"}
+
+
+def build_monitor(parent: Parent, settings: Object) -> Object:
+    """Return the monitor's Deployment. Two at once would publish the same windows twice, hence Recreate."""
+    pod = build_pod(
+        parent,
+        Component.MONITOR,
+        container=_build_container(parent, settings),
+        template={},
+        annotations=scrape_annotations(PORT),
+    )
+    return parent.child(
+        "Deployment",
+        "apps/v1",
+        name=parent.monitor_name,
+        component=Component.MONITOR,
+        body={
+            "spec": {
+                "replicas": 1,
+                "revisionHistoryLimit": 1,
+                "selector": {"matchLabels": parent.selector(Component.MONITOR)},
+                "strategy": {"type": "Recreate"},
+                "template": pod,
+            }
+        },
+    )
+
+
+def build_pod_monitor(parent: Parent) -> Object:
+    """Return the PodMonitor of serving and monitor Pods. Only where its definition is installed."""
+    interval = min(LONGEST_SCRAPE_INTERVAL_SECONDS, parent.model.spec.monitoring.interval_seconds)
+    endpoint = {"path": "/metrics", "interval": f"{interval}s", "honorLabels": False}
+    return parent.child(
+        "PodMonitor",
+        "monitoring.coreos.com/v1",
+        name=parent.model.name,
+        component=Component.MONITOR,
+        body={
+            "spec": {
+                "selector": {
+                    "matchLabels": {MODEL_LABEL: parent.model.name},
+                    "matchExpressions": [
+                        {
+                            "key": "app.kubernetes.io/component",
+                            "operator": "In",
+                            "values": [Component.SERVING.value, Component.MONITOR.value],
+                        }
+                    ],
+                },
+                "podMetricsEndpoints": [{"port": "http", **endpoint}, {"port": "metrics", **endpoint}],
+            }
+        },
+    )
+
+
+def _build_container(parent: Parent, settings: Object) -> Container:
+    alerts = parent.spec["alerts"].get("secretRef")
+    addresses = [_alert_mount(alerts["name"])] if alerts else []
+    return Container(
+        image=parent.defaults.monitor_image,
+        requests=_REQUESTS,
+        limits=_LIMITS,
+        arguments=["monitor", "--publish"],
+        variables={
+            "AUTORETRAIN_SPEC": f"{SETTINGS_DIRECTORY}/{DOCUMENT_FILE}",
+            "AUTORETRAIN_STATUS_FILE": f"{SETTINGS_DIRECTORY}/{STATUS_FILE}",
+            "AUTORETRAIN_SERVING_URL": parent.serving_url,
+            "AUTORETRAIN_MONITOR_PORT": str(PORT),
+            **({"AUTORETRAIN_ALERT_URLS_FILE": f"{_ALERTS_DIRECTORY}/{_ALERTS_ENTRY}"} if alerts else {}),
+        },
+        mounts=[settings_mount(settings), *addresses],
+        options={
+            "ports": [{"name": "metrics", "containerPort": PORT, "protocol": "TCP"}],
+            "startupProbe": _probe(period=2, failures=60),
+            "readinessProbe": _probe(period=10, failures=3),
+            "livenessProbe": _probe(period=20, failures=6),
+        },
+    )
+
+
+def _alert_mount(secret: str) -> Mount:
+    # Optional: a model is measured although nobody is told.
+    return Mount(
+        name="autoretrain-alerts", path=_ALERTS_DIRECTORY, source={"secret": {"secretName": secret, "optional": True}}
+    )
+
+
+def _probe(*, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": "/metrics", "port": "metrics"},
+        "periodSeconds": period,
+        "timeoutSeconds": 5,
+        "failureThreshold": failures,
+    }

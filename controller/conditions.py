@@ -1,0 +1,66 @@
+"""What do conditions say beyond what the core derives? The conflicts and troubles that only a cluster has."""
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import Final
+
+from autoretrain.decide.conditions import find_condition, set_condition
+from autoretrain.domain.status import Condition, Status
+from controller.gather import Seen
+
+LONGEST_MESSAGE: Final = 500
+
+
+class ClusterReason(StrEnum):
+    """Reasons of conditions and events that the core does not know."""
+
+    NAME_CONFLICT = "NameConflict"
+    REGISTRY_OWNED = "RegistryOwned"
+    APPLY_FAILED = "ApplyFailed"
+
+
+def overlay(seen: Seen, status: Status, *, conflicts: tuple[str, ...] = (), failure: str = "") -> Status:
+    """Return `status` with what stands in the way on this cluster. Texts are stable, so that a steady pass is one."""
+    if conflicts:
+        status = _set(seen, status, "Stalled", ClusterReason.NAME_CONFLICT, "; ".join(conflicts))
+    elif seen.registry_owner:
+        said = f"the registered model belongs to {seen.registry_owner}; annotate adopt-registered-model to take it over"
+        status = _set(seen, status, "Stalled", ClusterReason.REGISTRY_OWNED, said)
+    if failure:
+        status = _set(seen, status, "Degraded", ClusterReason.APPLY_FAILED, failure)
+    status = _explain(status, "Ready", seen.registry_problem)
+    status = _explain(status, "MetricsAvailable", seen.evidence_problem)
+    status = _explain(status, "ServingAvailable", seen.serving_trouble)
+    run = seen.observation.run
+    return _explain(status, "Retraining", run.message if run else "", when=True)
+
+
+def _set(seen: Seen, status: Status, kind: str, reason: str, message: str) -> Status:
+    observation = seen.observation
+    condition = set_condition(
+        observation.status,
+        kind,
+        answer=(True, reason, message[:LONGEST_MESSAGE]),
+        generation=observation.model.generation,
+        now=observation.now,
+    )
+    return _with(status, condition)
+
+
+def _explain(status: Status, kind: str, cause: str, *, when: bool = False) -> Status:
+    """Add the cause to the message of a condition that has the value `when`."""
+    condition = find_condition(status, kind)
+    if not cause or condition is None or condition.status is not when:
+        return status
+    return _with(status, replace(condition, message=f"{condition.message}: {cause}"[:LONGEST_MESSAGE]))
+
+
+def _with(status: Status, condition: Condition) -> Status:
+    """Return `status` with the condition in the place of its type's."""
+    kinds = [each.type for each in status.conditions]
+    others = list(status.conditions)
+    if condition.type in kinds:
+        others[kinds.index(condition.type)] = condition
+    else:
+        others.append(condition)
+    return replace(status, conditions=tuple(others))

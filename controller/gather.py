@@ -1,0 +1,297 @@
+"""What does one pass see? The resource, its children, its run and its evidence become one observation.
+
+Everything of the cluster is read from the watch cache, but for the decisions on a model whose status knows of no run;
+the registry is asked only where a decision needs it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final, Protocol
+
+from autoretrain.adapters import spammodel
+from autoretrain.domain.deployment import Experiment
+from autoretrain.domain.drift import DriftReport
+from autoretrain.domain.errors import AutoRetrainError, InvalidSpec, Problem
+from autoretrain.domain.observation import (
+    GuardEvidence,
+    LabelSupply,
+    Observation,
+    Performance,
+    RegistryVersion,
+    Served,
+)
+from autoretrain.domain.spec import ExperimentMode, SpamModel
+from autoretrain.domain.status import Status
+from autoretrain.domain.training import RunObservation, RunState, TrainingSummary
+from controller.cache import Key, WatchCache
+from controller.cluster import CONFIG_MAP, DEPLOYMENT, JOB, POD, ClusterPort, Object, is_owned_by
+from controller.decisions import highest_recorded_ordinal, run_ordinal
+from controller.documents import last_good_document
+from controller.requests import adopts_registry, parse_requests
+from controller.runs import observe_run, pod_trouble
+from controller.serving_state import NOTHING, experiment_digest, read_served
+
+REGISTRY_SECONDS: Final = 15.0
+NO_LABELS: Final = LabelSupply(new_labels=0, new_spam_labels=0, highest_sequence=0)
+
+
+class Reading(Protocol):
+    """What metrics say of one model. A part that is None could not be read; `problem` says why."""
+
+    @property
+    def drift(self) -> tuple[DriftReport, ...] | None: ...
+    @property
+    def pending(self) -> int: ...
+    @property
+    def performance(self) -> Performance | None: ...
+    @property
+    def supply(self) -> LabelSupply | None: ...
+    @property
+    def guard(self) -> GuardEvidence | None: ...
+    @property
+    def problem(self) -> str | None: ...
+
+
+class Evidence(Protocol):
+    async def read(self, model: SpamModel, status: Status, *, now: datetime) -> Reading:
+        """Return what metrics say. Never raises: what can't be read is None, with a reason."""
+
+
+class Registry(Protocol):
+    """The registered versions of one model. Calls block, and raise AutoRetrainError where there is no answer."""
+
+    def versions(self) -> tuple[RegistryVersion, ...]: ...
+    def find_run(self, run_name: str) -> TrainingSummary | None: ...
+    def set_aliases(self, *, champion: str | None, candidate: str | None, previous: str | None) -> None: ...
+    def owner(self) -> str | None: ...
+    def claim(self, owner: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One observation with what the shell alone needs, and what people should be told.
+
+    `document` is the resource as it was read, `in_force` the one that children are built by: the last good one.
+    """
+
+    document: Object
+    in_force: Object
+    observation: Observation
+    evidence_problem: str = ""
+    serving_trouble: str = ""
+    registry_owner: str = ""
+    registry_problem: str = ""
+    owner_name: str
+    experiment: Experiment | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.observation.model.namespace, self.observation.model.name
+
+
+@dataclass(slots=True)
+class Gatherer:
+    cluster: ClusterPort
+    cache: WatchCache
+    evidence: Evidence
+    registry_of: Callable[[SpamModel, Object], Registry]
+    cluster_id: str = ""
+    _good: dict[Key, tuple[SpamModel, Object]] = field(default_factory=dict)
+    _statuses: dict[Key, tuple[str, Status]] = field(default_factory=dict)
+    _recorded_ordinals: dict[Key, int] = field(default_factory=dict)
+
+    async def gather(self, document: Object, *, now: datetime) -> Seen:
+        """Return what is known now. Raises InvalidSpec where no document, this or one before, can be followed."""
+        key = document["metadata"]["namespace"], document["metadata"]["name"]
+        model, in_force, problems = self._model(document, key)
+        status = self._status(document, key)
+        registry = self.registry_of(model, document)
+        reading = await self.evidence.read(model, status, now=now)
+        versions, foreign, unread = await self._registered(model, status, registry, adopts=adopts_registry(document))
+        serving = self._serving(model)
+        supply = reading.supply
+        if supply is None and status.champion is None:
+            supply = NO_LABELS  # Nothing is published before there is a champion; the first model needs base data only.
+        return Seen(
+            document=document,
+            in_force=in_force,
+            observation=Observation(
+                now=now,
+                model=model,
+                status=status,
+                served=self._served(serving, uid=model.uid),
+                drift=reading.drift,
+                pending_messages=reading.pending,
+                performance=reading.performance,
+                supply=supply,
+                run=await self._run(model, status, registry),
+                guard=reading.guard,
+                registry=versions,
+                highest_ordinal=await self._highest_ordinal(status, key, uid=model.uid),
+                document_problems=problems,
+            ),
+            evidence_problem=(reading.problem or "") if status.champion is not None else "",
+            serving_trouble=self._serving_trouble(key),
+            registry_owner=foreign,
+            registry_problem=unread,
+            owner_name=self._owner_name(model),
+            experiment=await self._experiment(model, status, serving=serving, registry=registry),
+        )
+
+    def forget(self, key: Key) -> None:
+        self._good.pop(key, None)
+        self._statuses.pop(key, None)
+        self._recorded_ordinals.pop(key, None)
+
+    def _status(self, document: Object, key: Key) -> Status:
+        """Return the status as it was read; reading the same one again would be most of a steady pass."""
+        version = document["metadata"]["resourceVersion"]
+        known = self._statuses.get(key)
+        if known is None or known[0] != version:
+            known = self._statuses[key] = version, spammodel.parse_status(document.get("status") or {})
+        return known[1]
+
+    def _model(self, document: Object, key: Key) -> tuple[SpamModel, Object, tuple[Problem, ...]]:
+        """Return the model in force, its document, and what is wrong with the present one.
+
+        While that can't be followed the last good one holds, from memory or from the settings of the children.
+        """
+        metadata, requests = document["metadata"], parse_requests(document)
+        uid, generation = metadata["uid"], metadata.get("generation", 1)
+        known = self._good.get(key)
+        if known is not None and (known[0].uid, known[0].generation) == (uid, generation):
+            model = known[0] if known[0].requests == requests else replace(known[0], requests=requests)
+            self._good[key] = model, document
+            return model, document, ()
+        try:
+            model = spammodel.parse_spam_model(document, uid=uid, generation=generation, requests=requests)
+        except InvalidSpec as invalid:
+            good, in_force = self._last_good(key, uid) or (None, None)
+            if good is None or in_force is None:
+                raise
+            return (
+                replace(good, generation=generation, requests=requests),
+                {**in_force, "metadata": metadata},
+                invalid.problems,
+            )
+        self._good[key] = model, document
+        return model, document, ()
+
+    def _last_good(self, key: Key, uid: str) -> tuple[SpamModel, Object] | None:
+        known = self._good.get(key)
+        if known is not None and known[0].uid == uid:
+            return known
+        document = last_good_document(self.cache.of_model(CONFIG_MAP, key), uid=uid)
+        if document is None:
+            return None
+        return spammodel.parse_spam_model(document, uid=uid, generation=0), document
+
+    def _serving(self, model: SpamModel) -> Object | None:
+        return self.cache.get(DEPLOYMENT, model.namespace, f"{model.name}-serving")
+
+    def _served(self, deployment: Object | None, *, uid: str) -> Served:
+        """Only an owned Deployment tells what is served; another one of that name is a conflict."""
+        if deployment is None or not is_owned_by(deployment, uid):
+            return NOTHING
+        return read_served(deployment)
+
+    def _serving_trouble(self, key: Key) -> str:
+        pods = [pod for pod in self.cache.of_model(POD, key) if _component(pod) == "serving"]
+        return next((trouble for pod in pods if (trouble := pod_trouble(pod))), "")
+
+    def _owner_name(self, model: SpamModel) -> str:
+        """Return who we are to a registry that others share. A resource that was re-created is the same owner."""
+        return f"{self.cluster_id}/{model.namespace}/{model.name}"
+
+    async def _registered(
+        self, model: SpamModel, status: Status, registry: Registry, *, adopts: bool
+    ) -> tuple[tuple[RegistryVersion, ...] | None, str, str]:
+        """Ask the registry where a decision needs it: nothing served yet, a pin, a version named by hand.
+
+        Returns the versions, who the registered model belongs to where that is somebody else, and why there is no
+        answer. Nothing is decided on another one's versions.
+        """
+        requests = model.requests
+        token = requests.promote_token or requests.promote_version
+        named = bool(requests.promote_version) and token != status.handled.promote
+        pinned = model.spec.serving.pinned_version
+        wanted = status.rollout.to if status.rollout else status.champion
+        off_pin = bool(pinned) and (wanted is None or wanted.version != pinned)
+        if not (named or off_pin or (status.champion is None and status.rollout is None)):
+            return None, "", ""
+        try:
+            async with asyncio.timeout(REGISTRY_SECONDS):
+                owner = await asyncio.to_thread(registry.owner)
+                if owner not in (None, self._owner_name(model)) and not adopts:
+                    return None, str(owner), ""
+                return await asyncio.to_thread(registry.versions), "", ""
+        except (AutoRetrainError, TimeoutError) as error:
+            return None, "", str(error) or f"the registry does not answer within {REGISTRY_SECONDS:.0f} s"
+
+    async def _experiment(
+        self, model: SpamModel, status: Status, *, serving: Object | None, registry: Registry
+    ) -> Experiment | None:
+        """Return the second version that is to be served; None also where its digest is not known yet."""
+        wanted = model.spec.serving.experiment
+        served = status.rollout.to if status.rollout else status.champion
+        if wanted.mode is ExperimentMode.DISABLED or (served is not None and served.version == wanted.version):
+            return None
+        digest = experiment_digest(serving, wanted.version) or await self._digest(registry, wanted.version)
+        if not digest:
+            return None
+        return Experiment(mode=wanted.mode, version=wanted.version, digest=digest, percent=wanted.percent)
+
+    async def _digest(self, registry: Registry, version: str) -> str:
+        try:
+            async with asyncio.timeout(REGISTRY_SECONDS):
+                versions = await asyncio.to_thread(registry.versions)
+        except (AutoRetrainError, TimeoutError):
+            return ""
+        return next((entry.digest for entry in versions if entry.version == version), "")
+
+    async def _run(self, model: SpamModel, status: Status, registry: Registry) -> RunObservation | None:
+        active = status.active_run
+        if active is None:
+            return None
+        job = self.cache.get(JOB, model.namespace, active.name)
+        if job is not None and not is_owned_by(job, model.uid):
+            return None
+        seen = None
+        if job is not None:
+            uid = job["metadata"]["uid"]
+            pods = [pod for pod in self.cache.of_model(POD, (model.namespace, model.name)) if is_owned_by(pod, uid)]
+            seen = observe_run(active.name, job=job, pods=pods)
+            if seen.state is not RunState.SUCCEEDED or seen.summary is not None:
+                return seen
+        return await self._recorded(active.name, registry, without_job=seen is None)
+
+    async def _recorded(self, name: str, registry: Registry, *, without_job: bool) -> RunObservation | None:
+        """Ask the registry what a run reported whose Job or Pod is gone. While it can't tell, the run is not over."""
+        try:
+            async with asyncio.timeout(REGISTRY_SECONDS):
+                summary = await asyncio.to_thread(registry.find_run, name)
+        except (AutoRetrainError, TimeoutError):
+            message = "its Pod is gone, and the registry that knows its summary does not answer"
+            return RunObservation(run_name=name, state=RunState.RUNNING, message=message)
+        if summary is None and without_job:
+            return None
+        return RunObservation(run_name=name, state=RunState.SUCCEEDED, summary=summary)
+
+    async def _highest_ordinal(self, status: Status, key: Key, *, uid: str) -> int:
+        """Return the highest run ordinal that Jobs know of, and decisions where the status knows of none: it was lost.
+
+        Decisions are asked for once: until the status knows of a run there is none to be decided on.
+        """
+        jobs = max((run_ordinal(job) for job in self.cache.of_model(JOB, key) if is_owned_by(job, uid)), default=0)
+        if status.run_ordinal:
+            self._recorded_ordinals.pop(key, None)
+            return jobs
+        if key not in self._recorded_ordinals:
+            self._recorded_ordinals[key] = await highest_recorded_ordinal(self.cluster, key, uid=uid)
+        return max(jobs, self._recorded_ordinals[key])
+
+
+def _component(thing: Object) -> str:
+    return str(thing["metadata"].get("labels", {}).get("app.kubernetes.io/component", ""))

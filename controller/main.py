@@ -1,0 +1,284 @@
+"""How does the controller start, work and end? Lease, schema, listing; then watches and passes until told to stop."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import aiohttp
+import structlog
+from pydantic import ValidationError
+
+from autoretrain.adapters.logs import configure_logging
+from autoretrain.adapters.registry_rest import RestRegistry
+from autoretrain.adapters.settings import settings_problems
+from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.domain.spec import SpamModel
+from controller.alerts import AlertRelay
+from controller.api import KubernetesApi, log_in
+from controller.apply import Applier
+from controller.cache import Key, WatchCache
+from controller.children.builder import Children
+from controller.children.parent import Defaults
+from controller.cluster import POD_MONITOR, SPAM_MODEL, ClusterError, ClusterPort, Kind, Object
+from controller.delays import DelayQueue, QueueFull
+from controller.gather import Evidence, Gatherer
+from controller.health import HealthServer
+from controller.lease import Lease, LeaseLost
+from controller.metrics import ControllerMetrics
+from controller.passes import Passes
+from controller.prometheus import PrometheusEvidence
+from controller.reconcile import Reconciler
+from controller.schema_check import missing_fields
+from controller.settings import ControllerSettings
+from controller.watches import WatchThread, keep_listing, list_all
+
+START_RETRY_SECONDS: Final = 5.0
+STUCK_MARGIN_SECONDS: Final = 30.0
+SHOWN_FIELDS: Final = 5
+
+log = structlog.get_logger("autoretrain.controller")
+
+
+def main() -> int:
+    """Run the controller until SIGTERM; the exit code is 0 after that, 2 for bad settings, else 1."""
+    try:
+        settings = ControllerSettings()
+    except ValidationError as error:
+        sys.stderr.write(f"{settings_problems(error)}\n")
+        return 2
+    configure_logging(settings.log_level)
+    try:
+        return asyncio.run(_run(settings))
+    except AutoRetrainError as error:
+        log.error("the controller can't start", error=str(error))
+        return 1
+
+
+async def _run(settings: ControllerSettings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with KubernetesApi(log_in(), seconds=settings.request_seconds) as cluster, aiohttp.ClientSession() as http:
+        evidence = PrometheusEvidence(http, url_of=lambda model: prometheus_url(controller.document(model), settings))
+        controller = Controller(settings, cluster, evidence, http)
+        return await controller.run(stop)
+
+
+class Controller:
+    """The parts put together; one a process."""
+
+    def __init__(
+        self, settings: ControllerSettings, cluster: ClusterPort, evidence: Evidence, http: aiohttp.ClientSession
+    ) -> None:
+        self._settings, self._cluster = settings, cluster
+        self.metrics = ControllerMetrics()
+        self.cache = WatchCache()
+        self._problem = "starting"
+        self._registries: dict[tuple[str, str], RestRegistry] = {}
+        self._watches: WatchThread | None = None
+        self._lease = Lease(
+            cluster, settings.own_namespace, settings.lease_name, settings.identity, lambda: datetime.now(UTC)
+        )
+        self._evidence = evidence
+        self._alerts = AlertRelay(http, self.cache, self.metrics)
+        self._reconciler: Reconciler | None = None
+
+    def document(self, model: SpamModel) -> Object | None:
+        return self.cache.get(SPAM_MODEL, model.namespace, model.name)
+
+    async def run(self, stop: asyncio.Event) -> int:
+        health = HealthServer(
+            self.metrics,
+            alive=self._why_not_alive,
+            ready=lambda: self._problem,
+            refresh=self._refresh_metrics,
+            port=self._settings.port,
+        )
+        await health.start()
+        try:
+            if self._settings.leader_election:
+                self._problem = ""  # A replica that stands by is ready to take over.
+                if not await _unless_stopped(self._lease.acquire(), stop):
+                    return 0
+            return await self._lead(stop)
+        finally:
+            await self._lease.release()
+            await health.stop()
+
+    async def _lead(self, stop: asyncio.Event) -> int:
+        """Decide until `stop`; the lease is renewed from the first moment on."""
+        self.metrics.leader.set(1)
+        duties: list[Coroutine[Any, Any, Any]] = [self._work(stop)]
+        if self._settings.leader_election:
+            duties.append(self._lease.keep(stop))
+        tasks = [asyncio.create_task(duty) for duty in duties]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            stop.set()
+            await asyncio.wait(tasks, timeout=self._settings.pass_seconds)
+            return 0
+        except LeaseLost as lost:
+            # No more calls, not even to end well: the other replica may decide already.
+            log.error("the lease is lost", error=str(lost))
+            return 1
+        finally:
+            self.metrics.leader.set(0)
+            for task in tasks:
+                task.cancel()
+            await self._alerts.close()
+            if self._watches is not None:
+                await asyncio.to_thread(self._watches.stop)
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        kinds = await self._prepare(stop)
+        if stop.is_set():
+            return
+        reconciler = self._reconciler = self._build(pod_monitors=POD_MONITOR in kinds)
+        self.cache.changed = self._wake
+        for model in self.cache.all(SPAM_MODEL):
+            self._wake((model["metadata"]["namespace"], model["metadata"]["name"]))
+        loop = asyncio.get_running_loop()
+
+        def hand_over(thing: Object, gone: bool) -> None:
+            loop.call_soon_threadsafe(self._take, thing, gone)
+
+        self._watches = WatchThread(self._settings, kinds, hand_over)
+        self._watches.start()
+        self._problem = ""
+        log.info("the controller works", namespaces=self._settings.namespaces or "all", models=len(reconciler.queue))
+        namespaces, seconds = self._settings.watched_namespaces, self._settings.resync_seconds
+        await asyncio.gather(
+            reconciler.run(stop),
+            keep_listing(
+                self._cluster,
+                self.cache,
+                namespaces=namespaces,
+                seconds=seconds,
+                stop=stop,
+                count_call=self.metrics.count_call,
+            ),
+            self._watch_watches(stop),
+        )
+
+    async def _prepare(self, stop: asyncio.Event) -> tuple[Kind, ...]:
+        """Wait for a fitting schema, then list what is there. Returns the kinds that the cluster has."""
+        while not stop.is_set():
+            try:
+                missing = missing_fields(await self._cluster.schema(SPAM_MODEL))
+                if not missing:
+                    return await list_all(self._cluster, self.cache, namespaces=self._settings.watched_namespaces)
+                shown = ", ".join(missing[:SHOWN_FIELDS])
+                problem = f"the installed resource definition is older than this controller; it lacks {shown}"
+            except ClusterError as error:
+                problem = str(error)
+            if problem != self._problem:
+                log.warning("not ready yet", error=problem)
+            self._problem = problem
+            await _sleep(START_RETRY_SECONDS, stop)
+        return ()
+
+    def _build(self, *, pod_monitors: bool) -> Reconciler:
+        settings, metrics = self._settings, self.metrics
+        defaults = Defaults(
+            serving_image=settings.serving_image,
+            training_image=settings.training_image,
+            monitor_image=settings.monitor_image,
+            mlflow_tracking_uri=settings.mlflow_tracking_uri,
+            store_secret_name=settings.store_secret_name,
+            store_secret_key=settings.store_secret_key,
+            log_level=settings.log_level,
+        )
+        passes = Passes(
+            cluster=self._cluster,
+            cache=self.cache,
+            gatherer=Gatherer(self._cluster, self.cache, self._evidence, self._registry_of, settings.cluster_id),
+            applier=Applier(
+                self._cluster,
+                self.cache,
+                Children(defaults=defaults, pod_monitors=pod_monitors),
+                self._registry_of,
+                metrics.count_call,
+            ),
+            metrics=metrics,
+            now=lambda: datetime.now(UTC),
+            identity=settings.identity,
+            hand_over=self._alerts.hand_over,
+        )
+        return Reconciler(
+            passes=passes,
+            metrics=metrics,
+            workers=settings.workers,
+            pass_seconds=settings.pass_seconds,
+            queue=DelayQueue(settings.queue_size),
+            now=lambda: datetime.now(UTC),
+        )
+
+    def _registry_of(self, model: SpamModel, document: Object) -> RestRegistry:
+        address = document["spec"].get("registry", {}).get("trackingURI") or self._settings.mlflow_tracking_uri
+        name = model.spec.registered_model_name or model.key
+        if (address, name) not in self._registries:
+            self._registries[address, name] = RestRegistry(address, name=name)
+        return self._registries[address, name]
+
+    def _take(self, thing: Object, gone: bool) -> None:
+        if gone:
+            self.cache.drop(thing)
+        else:
+            self.cache.put(thing)
+
+    def _wake(self, key: Key) -> None:
+        if self._reconciler is None:
+            return
+        try:
+            self._reconciler.wake(key)
+        except QueueFull as full:
+            log.error("a resource is not looked after", model=".".join(key), error=str(full))
+
+    async def _watch_watches(self, stop: asyncio.Event) -> None:
+        """Raise where the watches have ended although nobody told them to."""
+        while not stop.is_set():
+            if self._watches is not None and self._watches.failure:
+                raise ClusterError(self._watches.failure)
+            await _sleep(1.0, stop)
+
+    def _why_not_alive(self) -> str:
+        limit = self._settings.pass_seconds + STUCK_MARGIN_SECONDS
+        stuck = self._reconciler.stuck_seconds() if self._reconciler else 0.0
+        return f"a pass has lasted for {stuck:.0f} s" if stuck > limit else ""
+
+    def _refresh_metrics(self) -> None:
+        models = self.cache.all(SPAM_MODEL)
+        self.metrics.models.set(len(models))
+        self.metrics.active_runs.set(sum("activeRun" in (model.get("status") or {}) for model in models))
+
+
+def prometheus_url(document: Object | None, settings: ControllerSettings) -> str:
+    """Return the Prometheus to ask for a model: its own, if the operator allows it, else the operator's."""
+    named = ((document or {}).get("spec", {}).get("monitoring", {}).get("prometheus") or {}).get("url", "")
+    return str(named) if named and named in settings.allowed_prometheus else settings.prometheus_url
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Do `work`, and give it up when told to stop; say whether it was done."""
+    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if task.done():
+        task.result()
+        return True
+    task.cancel()
+    return False

@@ -1,0 +1,152 @@
+"""What the controller hands to the monitor Pod: after the status is written, without waiting, and not for ever."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from autoretrain.domain.plan import Alert
+from controller import alerts as relay_module
+from controller.alerts import AlertRelay
+from controller.cache import WatchCache
+from controller.metrics import ControllerMetrics
+from tests.operator.operator_world import OperatorWorld
+
+KEY = ("tenant-a", "sms")
+PROMOTED = Alert(event="Promoted", title="tenant-a.sms: a new champion is served", message="v2")
+LIMIT = 10.0
+
+
+def monitor_pod(name="sms-monitor-1", *, ip="127.0.0.1", component="monitor", **metadata):
+    labels = {"autoretrain.dev/spammodel": "sms", "app.kubernetes.io/component": component}
+    own = {"name": name, "namespace": "tenant-a", "uid": name, "labels": labels, "resourceVersion": "1"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**own, "creationTimestamp": "2026-03-02T12:00:00Z", **metadata},
+        "spec": {},
+        "status": {"phase": "Running", "podIP": ip},
+    }
+
+
+@asynccontextmanager
+async def relaying(*pods, answers=(202,), give_up_seconds=LIMIT):
+    """A relay, and a monitor that answers with each status in turn and then with the last; yields what it was given."""
+    given, script = [], list(answers)
+
+    async def take(request: web.Request) -> web.Response:
+        given.append(await request.json())
+        return web.Response(status=script.pop(0) if len(script) > 1 else script[0])
+
+    app = web.Application()
+    app.router.add_post("/alerts", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = site._server.sockets[0].getsockname()[1]
+    cache, metrics = WatchCache(), ControllerMetrics()
+    for pod in pods:
+        cache.put(pod)
+    waits = {"first_wait_seconds": 0.001, "give_up_seconds": give_up_seconds}
+    try:
+        async with aiohttp.ClientSession() as http:
+            relay = AlertRelay(http, cache, metrics, port=port, **waits)
+            yield SimpleNamespace(relay=relay, given=given, metrics=metrics)
+    finally:
+        await runner.cleanup()
+
+
+def counted(metrics: ControllerMetrics) -> dict[str, float]:
+    samples = [sample for family in metrics.alerts.collect() for sample in family.samples]
+    return {sample.labels["outcome"]: sample.value for sample in samples if sample.name.endswith("_total")}
+
+
+async def test_the_monitor_is_given_the_alerts():
+    async with relaying(monitor_pod()) as place:
+        place.relay.hand_over(KEY, (PROMOTED, PROMOTED))
+        await place.relay.close()
+        one = {"event": "Promoted", "title": PROMOTED.title, "message": "v2"}
+        assert place.given == [[one, one]]
+        assert counted(place.metrics) == {"handed_over": 2}
+
+
+async def test_a_monitor_that_is_busy_is_asked_again():
+    async with relaying(monitor_pod(), answers=(503, 500, 202)) as place:
+        place.relay.hand_over(KEY, (PROMOTED,))
+        await place.relay.close()
+        assert len(place.given) == 3
+        assert counted(place.metrics) == {"handed_over": 1}
+
+
+@pytest.mark.parametrize(
+    "pods",
+    [
+        (),
+        (monitor_pod(component="serving"),),
+        (monitor_pod(ip=""),),
+        (monitor_pod(deletionTimestamp="2026-03-02T12:01:00Z"),),
+    ],
+    ids=["none", "serving's", "not started", "ending"],
+)
+async def test_without_a_running_monitor_it_is_given_up_and_counted(pods):
+    async with relaying(*pods, give_up_seconds=0.05) as place:
+        place.relay.hand_over(KEY, (PROMOTED,))
+        await place.relay.close()
+        assert place.given == []
+        assert counted(place.metrics) == {"failed": 1}
+
+
+async def test_the_newest_monitor_is_asked():
+    old = monitor_pod("sms-monitor-0", ip="192.0.2.1", creationTimestamp="2026-03-02T11:00:00Z")
+    async with relaying(old, monitor_pod()) as place:
+        place.relay.hand_over(KEY, (PROMOTED,))
+        await place.relay.close()
+        assert len(place.given) == 1
+
+
+async def test_more_than_may_be_under_way_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(relay_module, "MOST_UNDER_WAY", 1)
+    async with relaying(monitor_pod()) as place:
+        place.relay.hand_over(KEY, (PROMOTED,))
+        place.relay.hand_over(KEY, (PROMOTED, PROMOTED))
+        await place.relay.close()
+        assert counted(place.metrics) == {"handed_over": 1, "dropped": 2}
+
+
+async def test_the_end_of_the_process_is_not_held_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(relay_module, "CLOSE_SECONDS", 0.01)
+    async with relaying(give_up_seconds=600) as place:
+        place.relay.hand_over(KEY, (PROMOTED,))
+        async with asyncio.timeout(LIMIT):
+            await place.relay.close()
+
+
+def listening(**spec) -> tuple[OperatorWorld, list[tuple[str, str]]]:
+    """A world, and each alert that is handed over, with the run that the written status has at that moment."""
+    world, handed = OperatorWorld(), []
+    world.create_model(**spec)
+
+    def hand_over(_key, alerts) -> None:
+        handed.extend((alert.event, world.status.active_run.name) for alert in alerts)
+
+    world.passes.hand_over = hand_over
+    return world, handed
+
+
+def test_a_pass_hands_over_what_changed_when_the_status_says_so_and_once():
+    world, handed = listening(alerts={"secretRef": {"name": "people"}})
+    world.make_pass()
+    assert handed == [("Retraining", world.status.active_run.name)]
+    world.make_pass()
+    assert len(handed) == 1
+
+
+def test_without_addresses_nothing_is_handed_over():
+    world, handed = listening()
+    world.make_pass()
+    assert world.status.active_run is not None
+    assert handed == []

@@ -1,0 +1,107 @@
+"""Which of two replicas decides, and when the other may."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from controller.cluster import LEASE, Unreachable
+from controller.lease import DURATION_SECONDS, GIVE_UP_SECONDS, Lease, LeaseLost
+from tests.operator.memory_cluster import MemoryCluster
+
+PLACE = (LEASE.name, "system", "autoretrain-controller")
+
+
+class Clock:
+    def __init__(self):
+        self.seconds = 100.0
+
+    def __call__(self):
+        return self.seconds
+
+
+def replica(cluster, clock, name):
+    return Lease(cluster, "system", "autoretrain-controller", name, lambda: datetime(2026, 3, 2, tzinfo=UTC), clock)
+
+
+@pytest.fixture
+def pair():
+    cluster, clock = MemoryCluster(), Clock()
+    return cluster, clock, replica(cluster, clock, "one"), replica(cluster, clock, "two")
+
+
+def acquire(lease):
+    return asyncio.run(lease.try_acquire())
+
+
+def test_only_one_of_two_holds_the_lease(pair):
+    _, _, one, two = pair
+    assert (acquire(one), acquire(two)) == (True, False)
+
+
+def test_the_other_takes_over_once_the_lease_was_not_renewed_for_its_whole_duration(pair):
+    cluster, clock, one, two = pair
+    acquire(one)
+    acquire(two)
+    clock.seconds += DURATION_SECONDS - 1
+    assert acquire(two) is False
+    clock.seconds += 1
+    assert acquire(two) is True
+    assert cluster.objects[PLACE]["spec"]["holderIdentity"] == "two"
+
+
+def test_a_renewed_lease_is_not_taken(pair):
+    _, clock, one, two = pair
+    acquire(one)
+    for _ in range(10):
+        acquire(two)
+        clock.seconds += 5
+        asyncio.run(one.renew())
+    assert acquire(two) is False
+
+
+def test_who_lost_the_lease_is_told_at_the_next_renewal(pair):
+    _, clock, one, two = pair
+    acquire(one)
+    acquire(two)
+    clock.seconds += DURATION_SECONDS
+    acquire(two)
+    with pytest.raises(LeaseLost, match="held by two"):
+        asyncio.run(one.renew())
+
+
+def test_who_can_not_renew_gives_up_before_the_other_may_begin(pair):
+    cluster, clock, one, _ = pair
+    acquire(one)
+
+    def refuse(_number):
+        raise Unreachable("no answer")
+
+    cluster.before = refuse
+    clock.seconds += GIVE_UP_SECONDS
+    asyncio.run(one.renew())
+    clock.seconds += 1
+    with pytest.raises(LeaseLost, match="could not be renewed"):
+        asyncio.run(one.renew())
+    assert GIVE_UP_SECONDS + 1 < DURATION_SECONDS
+
+
+def test_a_renewal_that_was_carried_out_without_an_answer_is_not_a_loss(pair):
+    cluster, _, one, _ = pair
+    acquire(one)
+
+    def lose_the_answer(_number):
+        cluster.after = lambda _number: None
+        raise Unreachable("no answer")
+
+    cluster.after = lose_the_answer
+    asyncio.run(one.renew())
+    asyncio.run(one.renew())
+    assert one.is_held
+
+
+def test_a_released_lease_is_free_at_once(pair):
+    _, _, one, two = pair
+    acquire(one)
+    asyncio.run(one.release())
+    assert acquire(two) is True
