@@ -5,7 +5,17 @@ VENV := .venv/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo reset train serve dashboard monitor schedule-training run-agent \
-        test test-integration lint fmt typecheck check bench lock
+        test test-integration lint fmt typecheck check bench lock \
+        docker-build kind-up kind-cluster kind-deploy kind-reload kind-demo kind-down e2e e2e-full
+
+# What the cluster is made of. KIND_NODE_IMAGE empty: kind's own. KIND_ADDONS: a command that gets the cluster's name and
+# adds what a new one lacks; empty: the Ingress controller of INGRESS_MANIFEST.
+export KIND_NODE_IMAGE ?=
+export KIND_CONFIG ?= manifests/kind/cluster.yaml
+export KIND_ADDONS ?=
+export INGRESS_MANIFEST ?= https://raw.githubusercontent.com/projectcontour/contour/v1.33.5/examples/render/contour.yaml
+export POSTGRES_IMAGE ?= postgres:17
+export PROMETHEUS_IMAGE ?= prom/prometheus:v2.53.3
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +46,26 @@ run-agent: setup  ## ask about the records in plain words
 	@$(VENV)/python src/agent.py
 reset: setup  ## empty this machine's state after asking
 	@$(VENV)/python -m autoretrain reset
+
+##@ On a cluster
+docker-build: setup  ## build the three images
+	@$(VENV)/python scripts/kind.py build
+kind-up: setup  ## from nothing to a served model in a kind cluster of its own
+	@$(VENV)/python scripts/kind.py up
+kind-cluster: setup  ## only the cluster
+	@$(VENV)/python scripts/kind.py cluster
+kind-deploy: setup  ## install the manifests, apply the sample, wait until it is Ready
+	@$(VENV)/python scripts/kind.py deploy
+kind-reload: setup  ## build and load the images again, start the Pods anew
+	@$(VENV)/python scripts/kind.py reload
+kind-demo: setup  ## a wave of new spam on the cluster; see it healed
+	@$(VENV)/python scripts/kind_demo.py
+kind-down: setup  ## delete the cluster
+	@$(VENV)/python scripts/kind.py down
+e2e: setup  ## the stories on the kind cluster, those of CI
+	$(VENV)/pytest -p no:randomly -v -m "cluster and not full" tests/e2e
+e2e-full: setup  ## all stories, kills and faults
+	$(VENV)/pytest -p no:randomly -v -m cluster tests/e2e
 
 ##@ Check
 test: setup  ## all tests

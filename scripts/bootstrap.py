@@ -23,6 +23,8 @@ if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Pytho
     found = ".".join(map(str, sys.version_info[:2]))
     sys.exit("AutoRetrain needs Python 3.11 or later, this is " + found + ". Name another: make run PYTHON=python3.12")
 
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no trace from a Ctrl-C before `main` takes the signals
 sys.path.insert(0, str(ROOT / "src"))
 from autoretrain.app import preflight, steps  # noqa: E402 - the path is known only now
 
@@ -104,11 +106,17 @@ def stop(signum: int, _frame: object) -> None:
     raise SystemExit(128 + signum)
 
 
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that stop us. Under `nohup` a hang-up is not one of them."""
+    known = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    return [s for s in known if s.name != "SIGHUP" or signal.getsignal(s) is not signal.SIG_IGN]
+
+
 def main(arguments: list[str]) -> int:
     verb = arguments[0] if arguments else "run"
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
+    signals = stop_signals()
+    for signum in signals:
+        signal.signal(signum, stop)
     counter = steps.Steps(own=OWN_STEPS)
     counter.total += LATER_STEPS.get(verb, 0)
     with counter.step("Check Python, disk and ports"):
@@ -131,9 +139,8 @@ def main(arguments: list[str]) -> int:
     if verb == "install":
         return 0
     counter.hand_over()
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    for signum in signals:
+        signal.signal(signum, signal.SIG_DFL)
     command = [str(venv_python()), "-m", "autoretrain", *(arguments or ["run"])]
     if os.name != "nt":
         os.execv(command[0], command)  # noqa: S606 - this process becomes the program, so that signals reach it

@@ -5,19 +5,34 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ROOT / "requirements"
 COMPILE = [
     *(sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"),
-    *("--no-annotate", "--no-emit-index-url", "--no-header", "pyproject.toml"),
+    *("--no-annotate", "--no-emit-index-url", "--no-header"),
 ]
+EVERYTHING = LOCKS / "dev.txt"
+# What images are built with, and what each carries: versions of the lock of everything, which constrains them.
+IMAGES = {
+    "build": ["--group", "pyproject.toml:image-build"],
+    "controller": ["--group", "pyproject.toml:image-controller"],
+    "serving": ["--group", "pyproject.toml:image-serving"],
+    "trainer": ["pyproject.toml"],
+}
+
+
+def compile_lock(target: Path, *arguments: str) -> None:
+    subprocess.run([*COMPILE, *arguments, "--generate-hashes", "-o", str(target)], check=True, cwd=ROOT)
 
 
 def main() -> int:
-    """Write requirements/dev.txt (everything, hashed) and requirements.txt (pins that end in `-e .`)."""
-    development = ROOT / "requirements" / "dev.txt"
-    subprocess.run([*COMPILE, "--group", "dev", "--generate-hashes", "-o", str(development)], check=True, cwd=ROOT)
+    """Write requirements/ (hashed; dev.txt is everything) and requirements.txt (pins that end in `-e .`)."""
+    compile_lock(EVERYTHING, "pyproject.toml", "--extra", "controller", "--group", "dev")
+    constrained = ["--constraint", str(EVERYTHING)]
+    for image, sources in IMAGES.items():
+        compile_lock(LOCKS / f"{image}.txt", *sources, *constrained)
     # The plain way, `pip install -r requirements.txt`, can't check hashes, since the project itself has none.
     pins = subprocess.run(
-        [*COMPILE, "--constraint", str(development), "--no-strip-markers"],
+        [*COMPILE, "pyproject.toml", *constrained, "--no-strip-markers"],
         check=True,
         cwd=ROOT,
         capture_output=True,

@@ -83,6 +83,8 @@ def render_commands() -> str:
     rows += ["64 bad data or document, 130 ended by Ctrl-C.", "", "| command | what it does |", "|---|---|"]
     [action] = [a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)]
     rows += [f"| `autoretrain {choice.dest}` | {choice.help} |" for choice in action._choices_actions]
+    clustered = [name for name, parser in action.choices.items() if "--context" in parser._option_string_actions]
+    rows += ["", f"With `--context` or `--namespace`, these speak of a SpamModel on a cluster: {', '.join(clustered)}."]
     return "\n".join(rows) + "\n"
 
 

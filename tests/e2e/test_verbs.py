@@ -1,0 +1,140 @@
+"""What a person asks for, what the gates say, and what becomes of a model that misbehaves after its promotion."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from autoretrain.domain.messages import Label
+from autoretrain.ml.sample_corpus import generate_corpus, generate_traffic
+from tests.e2e.conftest import Place
+from tests.e2e.kubectl import Object, wait
+
+pytestmark = pytest.mark.cluster
+
+NAME = "verbs"
+SPAM_OF = {Label.HAM: Label.SPAM, Label.SPAM: Label.HAM}
+RUN_SECONDS = 240
+
+
+def corpus(*, wrong_every: int = 0) -> bytes:
+    """The sample corpus as TSV; with `wrong_every`, each so many-th label is the other one."""
+    lines = []
+    for number, row in enumerate(generate_corpus(seed=0, messages=2500)):
+        wrong = wrong_every and number % wrong_every == 0
+        lines.append(f"{SPAM_OF[row.label] if wrong else row.label}\t{row.text}\n")
+    return "".join(lines).encode()
+
+
+def use(place: Place, data: Object, **spec: object) -> None:
+    place.kube.apply(place.document(NAME, data, **spec), namespace=place.namespace)
+
+
+def decided(place: Place, prefix: str, *, after: int = 0) -> bool:
+    return any(decision.startswith(prefix) for decision in place.decisions(NAME)[after:])
+
+
+@pytest.fixture(scope="module")
+def good(place: Place) -> Object:
+    """A SpamModel that is Ready on good data; returns its `data`."""
+    data = place.add_file("good", corpus())
+    use(place, data)
+    place.wait_ready(NAME)
+    return data
+
+
+def test_a_worse_candidate_is_rejected_with_numbers_and_changes_nothing(place: Place, good: Object):
+    before, generation = len(place.decisions(NAME)), place.deployment(NAME)["metadata"]["generation"]
+    use(place, place.add_file("noisy", corpus(wrong_every=4)))
+    wait("a rejection", lambda: decided(place, "REJECT BelowFloors", after=before), seconds=RUN_SECONDS)
+    candidate = place.status(NAME)["candidate"]
+    assert "at least 0.9500 is needed" in candidate["message"]
+    assert place.champion(NAME) == "1"
+    assert place.deployment(NAME)["metadata"]["generation"] == generation
+    use(place, good)
+
+
+def test_asked_by_hand_a_run_starts_and_is_asked_for_once(place: Place, good: Object):
+    before = len(place.jobs(NAME))
+    place.kube.annotate(NAME, namespace=place.namespace, retrain_requested="first", actor="ann", reason="see it run")
+    wait("a Job", lambda: len(place.jobs(NAME)) > before, seconds=60)
+    wait("its end", lambda: "activeRun" not in place.status(NAME), seconds=RUN_SECONDS)
+    assert place.status(NAME)["handledRequests"]["retrain"] == "first"
+    jobs = len(place.jobs(NAME))
+    place.kube.annotate(NAME, namespace=place.namespace, reason="the same token is no new request")
+    wait("a pass", lambda: place.status(NAME)["handledRequests"]["retrain"] == "first", seconds=10)
+    assert len(place.jobs(NAME)) == jobs
+
+
+def test_a_model_that_misbehaves_is_taken_back_without_labels_or_a_failed_request(place: Place, good: Object):
+    before = len(place.decisions(NAME))
+    use(place, place.add_file("upside-down", corpus(wrong_every=1)))
+    wait("a candidate", lambda: decided(place, "HOLD", after=before), seconds=RUN_SECONDS)
+    bad = place.status(NAME)["candidate"]["summary"]["version"]
+    with place.client(NAME, per_second=50) as client:
+        client.play(generate_traffic(seed=3, messages=1000))
+        place.kube.annotate(
+            NAME,
+            namespace=place.namespace,
+            promote_requested=bad,
+            promote_token="on-purpose",
+            actor="ann",
+            reason="to see it taken back",
+        )
+        wait("the promotion", lambda: decided(place, "PROMOTE Forced", after=before), seconds=60)
+        wait("the rollback", lambda: decided(place, "ROLLBACK", after=before), seconds=180)
+        wait("the previous version", lambda: place.champion(NAME) == "1", seconds=60)
+        wait("its rollout", lambda: place.condition(NAME, "ServingAvailable").get("status") == "True", seconds=60)
+    assert client.failures == []
+    assert client.versions == {"v1", f"v{bad}"}
+    assert place.condition(NAME, "Degraded")["status"] == "True"
+    use(place, good)
+
+
+def test_an_approval_is_waited_for_and_obeyed(place: Place, good: Object):
+    data = place.add_file("upside-down", corpus(wrong_every=1))
+    waiting = place.document("approved", data, promotion={"approval": "Manual"})
+    place.kube.apply(waiting, namespace=place.namespace)
+    wait(
+        "a proposal",
+        lambda: place.status("approved").get("candidate", {}).get("reason") == "AwaitingApproval",
+        seconds=RUN_SECONDS,
+    )
+    assert place.champion("approved") == ""
+    place.kube.annotate("approved", namespace=place.namespace, approve="1", actor="ann")
+    place.wait_ready("approved", seconds=120)
+    assert place.champion("approved") == "1"
+    place.kube.delete("spammodel", "approved", namespace=place.namespace)
+
+
+def test_the_cron_starts_a_run_when_it_is_due(place: Place, good: Object):
+    before = len(place.jobs(NAME))
+    due = datetime.now(UTC) + timedelta(seconds=70)
+    use(place, good, triggers={"cooldownSeconds": 0, "maxRunsPerDay": 24, "schedule": {"cron": f"{due:%M %H} * * *"}})
+    wait(
+        "the next time",
+        lambda: place.status(NAME).get("nextScheduleTime", "")[:16] == f"{due:%Y-%m-%dT%H:%M}",
+        seconds=30,
+    )
+    wait("a Job", lambda: len(place.jobs(NAME)) > before, seconds=150)
+    assert decided(place, "RETRAIN ScheduleDue")
+    wait("its end", lambda: "activeRun" not in place.status(NAME), seconds=RUN_SECONDS)
+
+
+def test_suspended_nothing_starts(place: Place, good: Object):
+    use(place, good, suspend=True)
+    before = len(place.jobs(NAME))
+    place.kube.annotate(NAME, namespace=place.namespace, retrain_requested="while-suspended")
+    wait("it is said", lambda: place.condition(NAME, "Retraining").get("reason") == "Suspended", seconds=60)
+    assert len(place.jobs(NAME)) == before
+
+
+def test_deleted_everything_owned_goes_at_once(place: Place, good: Object):
+    place.kube.delete("spammodel", NAME, namespace=place.namespace)
+    wait("it is gone", lambda: place.kube.get("spammodel", NAME, namespace=place.namespace) is None, seconds=20)
+    kinds = "deployment,service,ingress,job,configmap,poddisruptionbudget,spammodeldecision"
+    owned = f"autoretrain.dev/spammodel={NAME}"
+    wait(
+        "its children are gone",
+        lambda: not place.kube.list(kinds, namespace=place.namespace, labels=owned),
+        seconds=90,
+    )
