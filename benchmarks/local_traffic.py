@@ -4,8 +4,6 @@ The place is `LocalWorld`, as on one machine: document, state directory, SQLite.
 so that what is deployed is what is served, and the served model is asked in this process.
 """
 
-import csv
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from scipy.stats import beta
+from benchmark_document import document_of
 
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
@@ -30,23 +28,8 @@ REPORTERS = 10
 World = TypeVar("World", bound=LocalWorld)
 
 
-def data_dir() -> Path:
-    return Path(os.environ.get("AUTORETRAIN_DATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data"))
-
-
-def read_csv(path: Path) -> list[LabelledMessage]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return [LabelledMessage(text=row["text"], label=Label(row["label"])) for row in csv.DictReader(file)]
-
-
 def write_document(directory: Path, spec: dict[str, Any]) -> None:
-    document = {
-        "apiVersion": "autoretrain.dev/v1alpha1",
-        "kind": "SpamModel",
-        "metadata": {"name": "benchmark"},
-        "spec": {"data": {"file": {"path": "not-read.tsv"}}, **spec},
-    }
-    (directory / "model.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    (directory / "model.yaml").write_text(yaml.safe_dump(document_of(spec)), encoding="utf-8")
 
 
 def open_world(directory: Path, *, kind: type[World], mlflow: str = "sqlite:///not-used.db") -> World:
@@ -142,10 +125,3 @@ def label(
             for kind, source in kinds
         ]
     store.add_labels(labels)
-
-
-def clopper_pearson(hits: int, n: int) -> tuple[float, float]:
-    """The exact 95 % interval of a share, two-sided."""
-    low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, n - hits + 1))
-    high = 1.0 if hits == n else float(beta.ppf(0.975, hits + 1, n - hits))
-    return low, high

@@ -5,20 +5,20 @@ bounds are those of the means over the seeds.
 """
 
 import argparse
-import os
 import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 
+from benchmark_document import DEFAULT_SEARCH
+from real_messages import data_dir, distinct, read_uci
 from sklearn.model_selection import train_test_split
 
 from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.domain.metrics import ClassificationMetrics
 from autoretrain.domain.spec import AlgorithmSpec, TrainingSpec
 from autoretrain.ml.evaluation import evaluate
-from autoretrain.ml.text import canonical
 from autoretrain.ml.training import TrainedModel, search
 from autoretrain.ml.variants import Algorithm, Preprocessing, Profile
 
@@ -26,27 +26,6 @@ BOUNDS = {
     Profile.WORD: ("F1 >= 0.93", 0.0, 0.93),
     Profile.WORD_AND_CHARACTER: ("accuracy >= 0.990, F1 >= 0.960", 0.99, 0.96),
 }
-DEFAULT_SPEC = TrainingSpec(
-    profile=Profile.WORD_AND_CHARACTER,
-    seed=0,
-    algorithms=tuple(AlgorithmSpec(name=name, parameters={}) for name in Algorithm),
-    active_deadline_seconds=900,
-    backoff_limit=1,
-)
-
-
-def data_dir() -> Path:
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    return Path(os.environ.get("AUTORETRAIN_DATA_DIR", default))
-
-
-def read_distinct(path: Path) -> list[LabelledMessage]:
-    """The first copy of each message."""
-    first: dict[str, LabelledMessage] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        label, text = line.split("\t", 1)
-        first.setdefault(canonical(text), LabelledMessage(text=text, label=Label(label)))
-    return list(first.values())
 
 
 def measure(
@@ -81,13 +60,13 @@ def main() -> int:
     options = parser.parse_args()
     if not options.data.exists():
         parser.error(f"{options.data} is not there; --data names the UCI file, scripts/download_data.py fetches it")
-    rows = read_distinct(options.data)
+    rows = distinct(read_uci(options.data))
     spam = sum(row.label is Label.SPAM for row in rows)
     print(f"{len(rows)} distinct messages, {spam} spam; 20 % held out, stratified, seeds 0-{options.seeds - 1}")
     print(f"{'':34s} {'accuracy':15s} {'F1':15s} {'min':7s} {'P / R':11s} {'FPR':6s}  PR AUC Brier  ECE     search s")
     met = True
     for profile in options.profile or Profile:
-        spec = replace(DEFAULT_SPEC, profile=profile)
+        spec = replace(DEFAULT_SEARCH, profile=profile)
         bound, accuracy, f1 = BOUNDS[profile]
         chosen, metrics = report(rows, spec, name=f"{profile}: search", seeds=options.seeds)
         met = met and fmean(m.accuracy for m in metrics) >= accuracy and fmean(m.f1 for m in metrics) >= f1

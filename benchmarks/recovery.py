@@ -28,7 +28,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from local_traffic import answer, data_dir, deployed_model, label, read_csv, write_document
+from local_traffic import answer, deployed_model, label, write_document
+from real_messages import data_dir, read_csv
 from replay_world import ReplayWorld, open_replay
 
 from autoretrain.app.monitoring import WindowMonitor
@@ -156,7 +157,7 @@ def play(
         pairs = [(answered[index], rows[index].label) for index in range(arrived, due)]
         label(world.store, pairs, received_at=now, reported=reported[arrived:due])
         arrived = due
-        monitor.measure(world.model().spec.monitoring, now=now)
+        monitor.measure(world.model().spec.monitoring, deployed=world.store.deployment(), now=now)
         events += pass_until_quiet(world, now, at=len(answered))
     world.close()
     return events, [prediction.label for prediction in answered]

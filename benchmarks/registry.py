@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from statistics import median
 
+from bounds import Bounds
+
 from autoretrain.adapters.registry_mlflow import MlflowRegistry
 from autoretrain.adapters.store import Store
 from autoretrain.domain.deployment import Deployment
@@ -81,7 +83,7 @@ def cold(code: str) -> tuple[float, float, str]:
     return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout.strip()
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
@@ -107,9 +109,11 @@ def main() -> None:
     for name, values in seconds.items():
         figures = f"{median(values):>10.2f}{min(values):>8.2f}{max(values):>8.2f}{median(cpu[name]):>8.2f}"
         print(f"{name:<24}{figures}{median(values) / ours:>8.2f}")
-    print(f"store: must be under {MUST_SECONDS:.0f} s: {'yes' if ours < MUST_SECONDS else 'NO'}; "
-          f"aim at most {AIM_SECONDS:.0f} s: {'yes' if ours <= AIM_SECONDS else 'no'}")  # fmt: skip
+    bounds = Bounds()
+    bounds.must(f"store, first answer < {MUST_SECONDS:.0f} s", f"{ours:.2f} s", met=ours < MUST_SECONDS)
+    bounds.aim(f"store, first answer <= {AIM_SECONDS:.0f} s", f"{ours:.2f} s", met=ours <= AIM_SECONDS)
+    return bounds.report()
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

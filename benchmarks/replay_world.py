@@ -104,6 +104,7 @@ class ReplayWorld(LocalWorld):
             trigger=run.trigger,
             uid=model.uid,
             label_cutoff=run.label_cutoff,
+            changed_at=run.changed_at,
             data_source="uci_train_A.csv",
             generated_sample=False,
         )

@@ -8,7 +8,6 @@ by processor time, which other work on the machine moves less.
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -19,17 +18,17 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from quality import DEFAULT_SPEC, data_dir
+from benchmark_document import DEFAULT_SEARCH
+from real_messages import data_dir, read_uci
 from scipy.special import expit
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.svm import LinearSVC
+from stock_features import stock_features
 
 from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.domain.spec import AlgorithmSpec
 from autoretrain.ml.linear import LinearModel
 from autoretrain.ml.splits import in_holdout
-from autoretrain.ml.text import WORD_PATTERN, canonical
 from autoretrain.ml.training import TrainedModel, search
 from autoretrain.ml.variants import Profile
 
@@ -55,26 +54,11 @@ print(seconds[0] * 1e3, statistics.median(seconds) * 1e3, grown / 2**20)
 """
 
 
-def read_rows(path: Path) -> list[LabelledMessage]:
-    lines = (line.split("\t", 1) for line in path.read_text(encoding="utf-8").splitlines())
-    return [LabelledMessage(text=text, label=Label(label)) for label, text in lines]
-
-
 def stock_pipeline(trained: TrainedModel, rows: list[LabelledMessage], *, profile: Profile) -> Pipeline:
     """Scikit-learn's own vectorisers and classifier, fitted on the raw texts of the same rows."""
-    word = TfidfVectorizer(
-        preprocessor=lambda text: re.sub("[0-9]", "0", canonical(text)),
-        token_pattern=WORD_PATTERN,
-        ngram_range=(1, 2),
-        sublinear_tf=True,
-    )
-    character = TfidfVectorizer(
-        analyzer="char_wb", preprocessor=canonical, ngram_range=(2, 5), min_df=2, sublinear_tf=True
-    )
-    blocks = [("word", word)] + ([("character", character)] if profile is Profile.WORD_AND_CHARACTER else [])
     spam = np.array([label is Label.SPAM for label in trained.labels])
-    classifier = LinearSVC(C=1, class_weight="balanced", random_state=DEFAULT_SPEC.seed)
-    return make_pipeline(FeatureUnion(blocks), classifier).fit([rows[row].text for row in trained.used], spam)
+    classifier = LinearSVC(C=1, class_weight="balanced", random_state=DEFAULT_SEARCH.seed)
+    return make_pipeline(stock_features(profile), classifier).fit([rows[row].text for row in trained.used], spam)
 
 
 def calibrated(pipeline: Pipeline, model: LinearModel) -> Callable[[str], float]:
@@ -100,7 +84,7 @@ def percentiles(seconds: list[float]) -> tuple[float, float]:
 
 def compare(profile: Profile, rows: list[LabelledMessage], *, messages: int, repetitions: int) -> bool:
     spec = replace(
-        DEFAULT_SPEC,
+        DEFAULT_SEARCH,
         profile=profile,
         algorithms=(AlgorithmSpec(name="LinearSVM", parameters={"C": "1", "preprocessing": "Plain"}),),
     )
@@ -149,7 +133,7 @@ def measure_loading(artefact: bytes) -> tuple[float, float, float]:
 
 def time_search(profile: Profile, rows: list[LabelledMessage]) -> bool:
     wall, cpu = time.perf_counter(), time.process_time()
-    trained = search(rows, replace(DEFAULT_SPEC, profile=profile))
+    trained = search(rows, replace(DEFAULT_SEARCH, profile=profile))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     print(
         f"{profile}: default search of {len(trained.variants)} variants on {trained.training_rows} rows: "
@@ -168,7 +152,7 @@ def main() -> int:
         parser.error(f"{options.data} is not there; --data names the UCI file, scripts/download_data.py fetches it")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    rows = read_rows(options.data)
+    rows = read_uci(options.data)
     met = [time_search(profile, rows) for profile in Profile]
     met += [compare(profile, rows, messages=options.messages, repetitions=options.repetitions) for profile in Profile]
     return 0 if all(met) else 1
