@@ -26,6 +26,7 @@ from autoretrain.serving.app import create_app
 from autoretrain.serving.problems import STATUS_OF
 from tests.serving.conftest import open_client
 from tests.serving.models import make_artefact
+from tests.spec_cases import VALID
 from tests.unit.app.test_training import FakeRegistry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,18 +94,8 @@ EXAMPLES = list(read_examples(TEXT))
 @pytest.fixture(scope="module")
 def artefact(tmp_path_factory: pytest.TempPathFactory) -> ModelArtefact:
     """A version that a whole training run made, with its card and references; only MLflow is left out."""
-    document = {
-        "apiVersion": "autoretrain.dev/v1alpha1",
-        "kind": "SpamModel",
-        "metadata": {"name": "sms-spam"},
-        "spec": {
-            "data": {"file": {"path": "unused.tsv"}},
-            "training": {
-                "profile": "Word",
-                "algorithms": [{"name": "LinearSVM", "parameters": {"C": ["1"], "preprocessing": ["Plain"]}}],
-            },
-        },
-    }
+    algorithm = {"name": "LinearSVM", "parameters": {"C": ["1"], "preprocessing": ["Plain"]}}
+    document = VALID | {"spec": VALID["spec"] | {"training": {"profile": "Word", "algorithms": [algorithm]}}}
     request = TrainingRequest(
         run_name="run-a",
         experiment="docs",

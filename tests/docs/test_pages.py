@@ -10,16 +10,11 @@ import yaml
 from autoretrain.adapters.alert_addresses import AlertSettings
 from autoretrain.adapters.spammodel import parse_spam_model
 from autoretrain.cli.main import build_parser
+from tests.spec_cases import VALID
 
 ROOT = Path(__file__).resolve().parents[2]
 HOW_TO = sorted((ROOT / "docs" / "how-to").glob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-WHOLE = {
-    "apiVersion": "autoretrain.dev/v1alpha1",
-    "kind": "SpamModel",
-    "metadata": {"name": "sms-spam"},
-    "spec": {"data": {"file": {"path": "messages.tsv"}}},
-}
 
 
 def name_of(page: Path) -> str:
@@ -45,7 +40,7 @@ def test_every_autoretrain_command_of_a_how_to_is_understood(page: Path):
 def test_every_document_of_a_how_to_is_valid_by_itself_or_in_a_whole_one(page: Path):
     for block in blocks(page, "yaml"):
         shown = yaml.safe_load(block)
-        document = shown if "kind" in shown else WHOLE | {"spec": WHOLE["spec"] | shown["spec"]}
+        document = shown if "kind" in shown else VALID | {"spec": VALID["spec"] | shown["spec"]}
         parse_spam_model(document, uid="", generation=1)
 
 

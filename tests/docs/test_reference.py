@@ -11,6 +11,7 @@ import pytest
 from autoretrain.app.monitor import MonitorMetrics
 from autoretrain.cli.main import build_parser
 from autoretrain.domain.reasons import Reason
+from controller.metrics import ControllerMetrics
 from scripts import make_reference
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +37,7 @@ def test_each_reason_is_given_by_some_code():
 def test_each_metric_is_documented_and_each_documented_metric_exists():
     from autoretrain.serving import metrics as serving
 
-    exposed = {family.name for family in MonitorMetrics().registry.collect()}
+    exposed = {family.name for owner in (MonitorMetrics(), ControllerMetrics()) for family in owner.registry.collect()}
     exposed |= set(re.findall(r'"(autoretrain_[a-z_0-9]+)"', Path(serving.__file__).read_text()))
     documented = re.findall(r"^\| `(autoretrain_\w+)` \|", (REFERENCE / "metrics.md").read_text(), re.MULTILINE)
     assert sorted(map(bare, documented)) == sorted(map(bare, exposed))
