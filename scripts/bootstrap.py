@@ -46,15 +46,18 @@ def run_quietly(command: list[str], *, what: str) -> None:
     log = ROOT / ".autoretrain" / "logs" / "install.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
+        before = out.tell()
         child = subprocess.Popen(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=ROOT)
         try:
             code = child.wait(timeout=INSTALL_SECONDS)
-        except BaseException:
+        except BaseException as error:
             child.terminate()
             child.wait(timeout=10)
+            if isinstance(error, subprocess.TimeoutExpired):
+                sys.exit(f"\n{what} took more than {INSTALL_SECONDS} s; start again, it goes on with what was fetched.")
             raise
     if code != 0:
-        text = log.read_text(errors="replace")[-20000:].lower()
+        text = log.read_bytes()[before:].decode(errors="replace").lower()
         unreachable = (
             "temporary failure",
             "failed to resolve",
@@ -72,10 +75,18 @@ def run_quietly(command: list[str], *, what: str) -> None:
         sys.exit(f"\n{what} failed; the last lines of {log.relative_to(ROOT)} say why.")
 
 
+def has_pip() -> bool:
+    """Say whether .venv can install anything: one that was interrupted while it was made has Python and no pip."""
+    if not venv_python().exists():
+        return False
+    asked = subprocess.run([str(venv_python()), "-m", "pip", "--version"], capture_output=True, timeout=60, check=False)
+    return asked.returncode == 0
+
+
 def install() -> None:
     """Make the virtual environment and put exactly the locked packages into it, checked by hash."""
-    if not venv_python().exists():
-        run_quietly([sys.executable, "-m", "venv", str(VENV)], what="Making .venv")
+    if not has_pip():
+        run_quietly([sys.executable, "-m", "venv", "--clear", str(VENV)], what="Making .venv")
     pip = [str(venv_python()), "-m", "pip", "--disable-pip-version-check", "--no-input"]
     uv_lock = VENV / "uv.txt"
     uv_lock.write_text("".join(lock_entry("uv")))
@@ -126,8 +137,12 @@ def main(arguments: list[str]) -> int:
             sys.exit(f"\n{error}")
         if verb in VERBS_WITH_PORTS and (running := preflight.running_controller(preflight.state_directory(ROOT))):
             sys.exit(f"\n{running}")
+        needed = preflight.BYTES_TO_RUN if verb in VERBS_WITH_PORTS else 0
         problems = preflight.check_machine(
-            ROOT, ports=ports, own_pids=preflight.leftover_pids(preflight.state_directory(ROOT))
+            ROOT,
+            ports=ports,
+            own_pids=preflight.leftover_pids(preflight.state_directory(ROOT)),
+            needed_bytes=needed if installed() else preflight.BYTES_TO_INSTALL,
         )
         if problems:
             sys.exit("\n" + "\n".join(problems))

@@ -26,13 +26,14 @@ def compile_lock(target: Path, *arguments: str) -> None:
 
 def main() -> int:
     """Write requirements/ (hashed; dev.txt is everything) and requirements.txt (pins that end in `-e .`)."""
-    compile_lock(EVERYTHING, "pyproject.toml", "--extra", "controller", "--group", "dev")
+    everything = ["pyproject.toml", "--extra", "controller", "--group", "dev"]
+    compile_lock(EVERYTHING, *everything)
     constrained = ["--constraint", str(EVERYTHING)]
     for image, sources in IMAGES.items():
         compile_lock(LOCKS / f"{image}.txt", *sources, *constrained)
     # The plain way, `pip install -r requirements.txt`, can't check hashes, since the project itself has none.
     pins = subprocess.run(
-        [*COMPILE, "pyproject.toml", *constrained, "--no-strip-markers"],
+        [*COMPILE, *everything, *constrained, "--no-strip-markers"],
         check=True,
         cwd=ROOT,
         capture_output=True,

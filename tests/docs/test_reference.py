@@ -49,19 +49,22 @@ def bare(metric: str) -> str:
 
 
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    """Return those that the Makefile declares, whatever their names look like."""
+    declared = re.search(r"^\.PHONY: ((?:.*\\\n)*.*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    return set(declared[1].replace("\\", " ").split())
 
 
 def test_each_make_target_that_the_documents_name_exists_and_says_what_it_does():
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *REFERENCE.parent.rglob("*.md")]
     texts = [page.read_text() for page in pages]
-    named = {target for text in texts for target in re.findall(r"`make ([a-z-]+)`", text)}
+    named = {target for text in texts for target in re.findall(r"`make ([a-z0-9-]+)`", text)}
     assert named - make_targets() == set()
 
 
 def test_make_help_lists_every_target():
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
-    assert {target for target in make_targets() if re.search(rf"^  {target} ", shown, re.MULTILINE)} == make_targets()
+    assert "e2e-full" in make_targets()
+    assert set(re.findall(r"^  (\S+)", shown, re.MULTILINE)) == make_targets()
 
 
 def readme_commands() -> list[list[str]]:

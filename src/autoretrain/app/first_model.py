@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 from autoretrain.adapters import records
 from autoretrain.adapters.settings import Settings
@@ -24,8 +25,13 @@ def finish_with_a_pass(summary: TrainingSummary, settings: Settings) -> None:
     world = LocalWorld.open(settings, expect_serving=False)
     try:
         key = world.model().key
-        if world.state.controller_runs() or world.state.read_status(key).champion is not None:
-            sys.stdout.write(f"There is a champion already. To serve v{summary.version} instead: {command(summary)}\n")
+        reason = ""
+        if world.state.read_status(key).champion is not None:
+            reason = "There is a champion already"
+        elif world.state.controller_runs():
+            reason = "Another process decides here"
+        if reason:
+            sys.stdout.write(f"{reason}. To serve v{summary.version}: {command(summary)}\n")
             return
         with world.state.lock(purpose="train"):
             told = decide_on(world, key, summary)
@@ -62,4 +68,9 @@ def decide_on(world: LocalWorld, key: str, summary: TrainingSummary) -> str:
 
 
 def command(summary: TrainingSummary) -> str:
-    return f'autoretrain promote --version {summary.version} --force --reason "why"'
+    """Return what would serve the version, as this installation can be called from any shell."""
+    program, here = Path(sys.executable).with_name("autoretrain"), Path.cwd()
+    shown = str(program.relative_to(here) if program.is_relative_to(here) else program)
+    if not program.exists():
+        shown = f"{sys.executable} -m autoretrain"
+    return f'{shown} promote --version {summary.version} --force --reason "why"'

@@ -47,6 +47,7 @@ class LocalWorld:
     evidence: EvidenceReader = field(init=False)
     _registry: MlflowRegistry | None = field(init=False, default=None)
     _trainer: LocalTrainer | None = field(init=False, default=None)
+    _tidy_at: datetime | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         copy_of = self.state.document if self.keep_last_document else None
@@ -96,6 +97,12 @@ class LocalWorld:
             return self.store.deployment()
         champion = status.champion
         return Deployment(version=champion.version, digest=champion.digest) if champion else None
+
+    def card(self, digest: str) -> dict[str, Any]:
+        """Return what is written on a version: how, when and on what it was trained; empty where it is not known."""
+        artefact = self.store.artefact(digest)
+        card: dict[str, Any] = json.loads(artefact.card) if artefact and artefact.card else {}
+        return card
 
     def trainer(self, model: SpamModel) -> LocalTrainer:
         if self._trainer is None:
@@ -169,6 +176,12 @@ class LocalWorld:
         document, _ = self._document.read()
         resource = spammodel.render_document(document, status=status, uid=model.uid, generation=model.generation)
         self.state.write_status(model.key, resource)
+
+    def tidy_when_due(self, now: datetime) -> None:
+        """Tidy at the first call and an hour after each time."""
+        if self._tidy_at is None or now >= self._tidy_at:
+            self.tidy(now)
+            self._tidy_at = now + TIDY_EVERY
 
     def tidy(self, now: datetime) -> None:
         """Delete what is older than the retention, and artefacts without a role."""

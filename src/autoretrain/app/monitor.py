@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from autoretrain.adapters.evidence_metrics import EvidenceCollector
 from autoretrain.app.alert_totals import AlertCollector, AlertTotals, AlertTotalsFile
-from autoretrain.app.local import TIDY_EVERY, LocalWorld, utc_now
+from autoretrain.app.local import LocalWorld, utc_now
 from autoretrain.app.monitoring import WindowMonitor
 from autoretrain.app.passes import PassResult, run_pass
 from autoretrain.decide.transition import decide
@@ -95,7 +95,6 @@ class Monitor:
     metrics: MonitorMetrics = field(default_factory=MonitorMetrics)
     alert_totals: Callable[[], AlertTotals] | None = None
     _windows: WindowMonitor = field(init=False)
-    _tidy_at: datetime | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._windows = WindowMonitor(self.world.store)
@@ -109,7 +108,9 @@ class Monitor:
     def act(self) -> PassResult:
         """Measure, then make a whole pass."""
         self._measure(utc_now())
-        return run_pass(self.world, utc_now())
+        result = run_pass(self.world, utc_now())
+        self.world.tidy_when_due(utc_now())
+        return result
 
     def publish(self) -> float:
         """Measure and show the figures; deciding is somebody else's. Return the seconds until the next time."""
@@ -124,7 +125,7 @@ class Monitor:
         counted = self.alert_totals or AlertTotalsFile(self.world.state.alert_totals).read
         self.metrics.alerts.totals[model.key] = counted()
         if self.world.settings.status_file is not None:
-            self._tidy(evidence.measured_at)  # on one machine the process that decides does it
+            self.world.tidy_when_due(evidence.measured_at)  # on one machine the process that decides does it
         return model.spec.monitoring.interval_seconds
 
     def recent_reports(self, *, limit: int = TREND_WINDOWS) -> list[DriftReport]:
@@ -140,11 +141,6 @@ class Monitor:
 
     def _deployed(self) -> Deployment | None:
         return self.world.deployed(self.world.status(self.world.model()))
-
-    def _tidy(self, now: datetime) -> None:
-        if self._tidy_at is None or now >= self._tidy_at:
-            self.world.tidy(now)
-            self._tidy_at = now + TIDY_EVERY
 
 
 def repeat(action: Callable[[], float], *, stop: threading.Event) -> None:

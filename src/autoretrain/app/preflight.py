@@ -9,10 +9,12 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 MINIMUM_PYTHON = (3, 11)
-MINIMUM_FREE_BYTES = 3 * 1024**3
+BYTES_TO_INSTALL = 3 * 1024**3
+BYTES_TO_RUN = 1024**3 // 2
 DEFAULT_PORTS = {
     "AUTORETRAIN_MLFLOW_PORT": 5000,
     "AUTORETRAIN_SERVING_PORT": 8000,
@@ -21,7 +23,13 @@ DEFAULT_PORTS = {
 }
 
 
-def check_machine(directory: Path, *, ports: dict[str, int], own_pids: frozenset[int] = frozenset()) -> list[str]:
+def check_machine(
+    directory: Path,
+    *,
+    ports: dict[str, int],
+    own_pids: frozenset[int] = frozenset(),
+    needed_bytes: int = BYTES_TO_RUN,
+) -> list[str]:
     """Return what stands in the way, a sentence each; an empty list means: go.
 
     `ports` maps the environment variable that moves a port to the port; a port held by one of `own_pids` is free.
@@ -31,16 +39,23 @@ def check_machine(directory: Path, *, ports: dict[str, int], own_pids: frozenset
         found = ".".join(map(str, sys.version_info[:3]))
         problems.append(f"Python 3.11 or later is needed, this is {found}. Name another: make run PYTHON=python3.12")
     free = shutil.disk_usage(directory).free
-    if free < MINIMUM_FREE_BYTES:
-        problems.append(f"{free / 1024**3:.1f} GiB are free in {directory}; 3 GiB are needed.")
+    if free < needed_bytes:
+        needed = f"{needed_bytes / 1024**3:.1f} GiB are needed"
+        problems.append(f"{free / 1024**3:.1f} GiB are free in {directory}; {needed}.")
+    owners: dict[int, str] = {}
     for variable, port in ports.items():
+        if owners.setdefault(port, variable) != variable:
+            problems.append(f"{owners[port]} and {variable} both say {port}. Give each a port of its own.")
+            continue
         if is_free(port):
             continue
         pid, name = holder_of(port)
         if pid is not None and _session_of(pid) in own_pids:
             continue
         who = f"{name} (pid {pid})" if pid else "another process"
-        problems.append(f"Port {port} is taken by {who}. Move ours: {variable}={free_port_after(port)} make run")
+        problems.append(
+            f"Port {port} is taken by {who}. Move ours: {variable}={free_port_after(port, ports.values())} make run"
+        )
     return problems
 
 
@@ -100,9 +115,9 @@ def is_free(port: int, *, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def free_port_after(port: int) -> int:
-    """Return a port above `port` that could be bound just now."""
-    return next((p for p in range(port + 1, min(port + 200, 65536)) if is_free(p)), 0)
+def free_port_after(port: int, others: Collection[int] = ()) -> int:
+    """Return a port above `port` that could be bound just now and is none of `others`."""
+    return next((p for p in range(port + 1, min(port + 200, 65536)) if p not in others and is_free(p)), 0)
 
 
 def holder_of(port: int) -> tuple[int | None, str]:

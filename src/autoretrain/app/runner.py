@@ -16,9 +16,9 @@ from autoretrain.adapters.registry_mlflow import server_command
 from autoretrain.adapters.settings import Settings
 from autoretrain.app import narration, preflight
 from autoretrain.app.alert_totals import AlertTotalsFile, totals_of
-from autoretrain.app.data import prepare_data
+from autoretrain.app.data import PreparedData, prepare_data
 from autoretrain.app.ledger_record import matters
-from autoretrain.app.local import TIDY_EVERY, LocalWorld, utc_now
+from autoretrain.app.local import LocalWorld, utc_now
 from autoretrain.app.passes import PassResult, run_pass
 from autoretrain.app.signals import Stopped, second_signal_kills, stopping_on_signals
 from autoretrain.app.state import StateDirectory
@@ -84,9 +84,7 @@ class LocalController:
         try:
             self._start_services(steps, world.model())
             self._first_model(world, steps)
-            sys.stderr.write(
-                narration.welcome(self.settings, source_note=prepared.source_note, with_dashboard=self.with_dashboard)
-            )
+            sys.stderr.write(self._welcome(world, prepared))
             self._loop(world)
         finally:
             with second_signal_kills():
@@ -96,6 +94,18 @@ class LocalController:
                 self._sender.close(timeout=5.0)
                 sys.stderr.write("\nEverything is stopped.\n")
         return 0
+
+    def _welcome(self, world: LocalWorld, prepared: PreparedData) -> str:
+        """The box, with the data that the champion was trained on: that of today's file may be another's."""
+        champion = world.status(world.model()).champion
+        card = world.card(champion.digest) if champion else {}
+        trained_on = str(card.get("data_source", prepared.source_note))
+        notes = []
+        if card.get("generated_sample"):
+            notes.append("The champion was trained on GENERATED messages: its figures say nothing about real ones.")
+        if trained_on != prepared.source_note:
+            notes.append(f"The next run uses another: {prepared.source_note}. Start one: autoretrain retrain")
+        return narration.welcome(self.settings, trained_on=trained_on, notes=notes, with_dashboard=self.with_dashboard)
 
     def _check_machine(self, steps: Steps) -> None:
         with steps.step("Check Python, disk and ports"):
@@ -154,13 +164,10 @@ class LocalController:
 
     def _loop(self, world: LocalWorld) -> None:
         """Make a pass when one is due, at once when a person asked for something, and heal children in between."""
-        tidy_at = utc_now()
         while True:
             try:
                 result = self._pass(world)
-                if utc_now() >= tidy_at:
-                    world.tidy(utc_now())
-                    tidy_at = utc_now() + TIDY_EVERY
+                world.tidy_when_due(utc_now())
             except StoreUnavailable as error:
                 # Serving goes on; the store has to be mended, and is looked at again.
                 say(f"no pass was made: {error}")

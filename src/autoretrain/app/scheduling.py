@@ -44,6 +44,7 @@ def pass_and_next_wake(world: LocalWorld) -> datetime:
     """Make a pass and say so; return when to make the next one. An outage is logged and waited out."""
     try:
         result = run_pass(world, utc_now())
+        world.tidy_when_due(utc_now())
         wake_at = next_wake(result)
         if result.changed or not is_busy(result):
             plan = result.plan

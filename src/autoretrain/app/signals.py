@@ -10,8 +10,11 @@ from types import FrameType
 import psutil
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked us to stop
-    """A signal arrived. `code` is what the process then exits with."""
+class Stopped(BaseException):
+    """A signal arrived. `code` is what the process then exits with.
+
+    Like KeyboardInterrupt it is no Exception: libraries that make another error of every Exception must let it through.
+    """
 
     def __init__(self, code: int) -> None:
         self.code = code

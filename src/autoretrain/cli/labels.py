@@ -14,6 +14,7 @@ from autoretrain.adapters.store import Store
 from autoretrain.app.label_queue import LabelQueue, ServedQueue, StoreQueue
 from autoretrain.app.local import LocalWorld
 from autoretrain.app.place import LocalPlace
+from autoretrain.cli.data import SPAM_LABEL_HELP
 from autoretrain.cli.where import add_place_options, find_on_cluster, means_cluster
 from autoretrain.domain.messages import Label
 
@@ -45,7 +46,7 @@ def add_commands(commands: Any) -> None:
 def _add_field_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text-field", default="text")
     parser.add_argument("--label-field", default="label")
-    parser.add_argument("--spam-label", default="spam", help="the value that means spam; every other one means ham")
+    parser.add_argument("--spam-label", default="spam", help=SPAM_LABEL_HELP)
 
 
 def open_store() -> Store:

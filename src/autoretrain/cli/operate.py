@@ -1,6 +1,7 @@
 """Start the loop, show it, test it, empty it: run, demo, test, reset."""
 
 import argparse
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,8 @@ def run_demo(arguments: argparse.Namespace) -> int:
 def run_tests(arguments: argparse.Namespace) -> int:
     if not Path("tests").is_dir():
         raise AutoRetrainError("the tests are in the repository; run this in its root")
+    if importlib.util.find_spec("pytest") is None:
+        raise AutoRetrainError("pytest is not installed; `pip install -r requirements.txt` installs it")
     return subprocess.call([sys.executable, "-m", "pytest", *arguments.arguments])
 
 
@@ -87,16 +90,21 @@ def reset_state(arguments: argparse.Namespace) -> int:
         return 0
     with state.lock(purpose="reset"):
         names = ", ".join(map(str, targets))
-        if (
-            not arguments.yes
-            and input(f"Remove {names}? All models, labels and decisions are lost. [y/N] ").lower() != "y"
-        ):
+        if not arguments.yes and not is_confirmed(f"Remove {names}? All models, labels and decisions are lost."):
             sys.stdout.write("Nothing was removed.\n")
             return 1
     for target in targets:
         shutil.rmtree(target) if target.is_dir() else target.unlink()
     sys.stdout.write(f"Removed {names}.\n")
     return 0
+
+
+def is_confirmed(question: str) -> bool:
+    try:
+        return input(f"{question} [y/N] ").lower() == "y"
+    except EOFError:
+        sys.stdout.write("\nNobody is here to answer; --yes does not ask. ")
+        return False
 
 
 def local_mlflow(settings: Settings) -> list[Path]:

@@ -107,7 +107,7 @@ def show_label_queue(world: LocalWorld) -> None:
 
     for prediction in waiting:
         text, *buttons = st.columns([8, 1, 1])
-        text.write(prediction.text)
+        text.text(prediction.text)  # as it was sent: Markdown would draw formulas and load pictures
         for column, label in zip(buttons, (Label.SPAM, Label.HAM), strict=True):
             key = f"{prediction.prediction_id}-{label.value}"
             column.button(label.value, key=key, on_click=answer, args=(prediction, label))

@@ -1,6 +1,5 @@
 """What the dashboard shows, read from the store and the status file; no Streamlit here."""
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -35,8 +34,7 @@ def read_overview(world: LocalWorld, *, now: datetime) -> Overview:
     model = world.model()
     status = world.state.read_status(model.key)
     version = status.champion.version if status.champion else None
-    artefact = world.store.artefact(status.champion.digest) if status.champion else None
-    card = json.loads(artefact.card) if artefact else {}
+    card = world.card(status.champion.digest) if status.champion else {}
     return Overview(
         model=model,
         status=status,

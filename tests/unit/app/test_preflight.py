@@ -45,9 +45,24 @@ def test_a_port_that_is_no_number_is_refused_by_its_variable(monkeypatch):
         preflight.ports_from_environment()
 
 
-def test_too_little_disk_is_said_with_the_figure(tmp_path, monkeypatch):
-    monkeypatch.setattr(preflight, "MINIMUM_FREE_BYTES", 2**60)
-    [problem] = preflight.check_machine(tmp_path, ports={})
+def test_two_services_on_one_port_are_named_by_both_variables(tmp_path):
+    ports = {"AUTORETRAIN_MLFLOW_PORT": 18765, "AUTORETRAIN_SERVING_PORT": 18765}
+    [problem] = preflight.check_machine(tmp_path, ports=ports)
+    assert problem.startswith("AUTORETRAIN_MLFLOW_PORT and AUTORETRAIN_SERVING_PORT both say 18765.")
+
+
+def test_the_port_proposed_instead_is_none_that_another_service_of_ours_wants(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ports = {"AUTORETRAIN_SERVING_PORT": port, "AUTORETRAIN_MONITOR_PORT": preflight.free_port_after(port)}
+        [problem] = preflight.check_machine(tmp_path, ports=ports)
+    assert f"AUTORETRAIN_SERVING_PORT={ports['AUTORETRAIN_MONITOR_PORT']} " not in problem
+
+
+def test_too_little_disk_is_said_with_the_figure(tmp_path):
+    [problem] = preflight.check_machine(tmp_path, ports={}, needed_bytes=2**60)
     assert "GiB are free" in problem
 
 

@@ -24,6 +24,17 @@ def test_a_signal_stops_with_the_exit_code_of_the_shells(name, hangup):
     assert stopped.value.code == 128 + getattr(signal, name)
 
 
+def test_no_library_can_take_a_stop_for_an_error_of_its_own():
+    def session():
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except Exception as error:  # as MLflow's sessions do
+            raise ValueError("can't be used") from error
+
+    with pytest.raises(Stopped), stopping_on_signals():
+        session()
+
+
 def test_a_hang_up_that_nohup_ignores_stays_ignored(hangup):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with stopping_on_signals():

@@ -7,7 +7,9 @@ import pytest
 from autoretrain.cli import verbs
 from autoretrain.cli.main import build_parser, main
 from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.domain.messages import Label
 from autoretrain.domain.status import Status
+from autoretrain.ml.sample_corpus import generate_corpus
 from tests.spec_cases import VALID_TEXT
 
 
@@ -92,6 +94,31 @@ def test_reset_removes_the_state_and_mlflows_files(machine):
     (machine / "mlartifacts").mkdir()
     assert main(["reset", "--yes"]) == 0
     assert not any((machine / name).exists() for name in ("state", "mlflow.db", "mlartifacts"))
+
+
+def test_data_check_goes_by_the_floors_and_the_labels_of_the_document(machine, capsys):
+    names = {Label.HAM: "legit", Label.SPAM: "junk"}
+    rows = [f"{names[row.label]}\t{row.text}" for row in generate_corpus(seed=0, messages=500)]
+    (machine / "mine.tsv").write_text("\n".join(rows))
+    (machine / "strict.yaml").write_text(VALID_TEXT + '  promotion: {minF1: "0.97"}\n')
+    assert main(["data", "check", "mine.tsv"]) == 64
+    assert "the label 'legit'" in capsys.readouterr().err
+    assert main(["data", "check", "mine.tsv", "-f", "strict.yaml", "--spam-label", "junk"]) == 1
+    assert "under spec.promotion.minF1 0.97" in capsys.readouterr().out
+    assert main(["data", "check", "mine.tsv", "-f", "model.yaml", "--spam-label", "junk"]) == 0
+    assert "in spec.data: labelMap: {junk: spam, YOUR HAM LABEL: ham}" in capsys.readouterr().out
+
+
+def test_reset_without_anybody_to_ask_removes_nothing(machine, monkeypatch, capsys):
+    (machine / "state").mkdir()
+
+    def nobody(_prompt):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nobody)
+    assert main(["reset"]) == 1
+    assert (machine / "state").is_dir()
+    assert "--yes does not ask. Nothing was removed." in capsys.readouterr().out
 
 
 def test_data_check_of_a_file_that_is_not_there_is_bad_input_with_its_name(machine, capsys):

@@ -1,5 +1,6 @@
 """The dashboard shows what the store and the status say, and says where there is nothing yet."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -138,6 +139,15 @@ def test_a_label_given_on_the_page_is_in_the_store_and_its_message_leaves_the_qu
     assert [row.label for row in labelled] == [Label.SPAM]
     assert "p1-spam" not in [button.key for button in app.button]
     assert "p2-spam" in [button.key for button in app.button]
+
+
+def test_a_message_to_label_is_shown_as_it_was_sent_and_never_drawn(settings, store):
+    champion(store, settings)
+    sent = "WIN $1000 or $500 ![](http://127.0.0.1/seen.png) *now*"
+    store.add_predictions([replace(prediction(1), text=sent)])
+    app = shown(settings)
+    assert sent in [text.value for text in app.text]
+    assert not any("seen.png" in drawn.value for drawn in app.markdown)
 
 
 def test_drift_rows_carry_the_threshold_beside_the_score():
