@@ -14,7 +14,6 @@ the seeds; and with the source dropped, the same model comes out, to the digest.
 """
 
 import argparse
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from statistics import fmean
 from typing import TypeAlias
 
 import yaml
+from real_messages import data_dir
 from sklearn.model_selection import train_test_split
 
 from autoretrain.adapters.labelled_files import read_labelled_file
@@ -137,8 +137,7 @@ class Seed:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    data = Path(os.environ.get("AUTORETRAIN_DATA_DIR", ROOT.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=data / "SMSSpamCollection")
+    parser.add_argument("--data", type=Path, default=data_dir() / "SMSSpamCollection")
     parser.add_argument("--seeds", type=int, default=3, help="seeds 0 to this number less one")
     parser.add_argument("--profile", type=Profile, choices=list(Profile), default=Profile.WORD)
     options = parser.parse_args()

@@ -9,7 +9,6 @@ as they ship and once by the accuracy gain alone: there the wave drowns in rows 
 """
 
 import argparse
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 from numpy.typing import NDArray
+from real_messages import data_dir
 from scipy.special import expit
 from scipy.stats import binomtest
 
@@ -159,8 +159,7 @@ def interval(part: int, whole: int) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    data = Path(os.environ.get("AUTORETRAIN_DATA_DIR", ROOT.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=data / "SMSSpamCollection")
+    parser.add_argument("--data", type=Path, default=data_dir() / "SMSSpamCollection")
     parser.add_argument("--runs", type=int, default=1000, help="runs without a change")
     parser.add_argument("--rows", type=int, default=300, help="recent rows of a run without a change")
     parser.add_argument("--power-runs", type=int, default=100, help="runs a line of the power table; 0 leaves it out")

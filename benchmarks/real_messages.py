@@ -10,9 +10,13 @@ from typing import Any
 from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.ml.text import canonical
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 def data_dir() -> Path:
-    return Path(os.environ.get("AUTORETRAIN_DATA_DIR", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    """Where the messages are: AUTORETRAIN_DATA_DIR, streams laid beside the repository, or what was downloaded."""
+    beside = ROOT.parent / "shared" / "data"
+    return Path(os.environ.get("AUTORETRAIN_DATA_DIR") or (beside if beside.exists() else ROOT / "data"))
 
 
 def read_uci(path: Path) -> list[LabelledMessage]:

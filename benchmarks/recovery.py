@@ -1,6 +1,6 @@
 """Does the closed loop win back what drift takes, and what does it cost on the old messages?
 
-Each stream of `../shared/data/streams` is played through the real store and the real passes, in simulated time: 250
+Each stream of the data directory (benchmarks/README.md) is played through the real store and the real passes, in simulated time: 250
 messages an hour, a pass every 50 messages, the product's defaults with windows of 250. The champion at the start is
 trained on `uci_train_A.csv`. The loop sees texts; labels arrive one window late, of an audit sample (20 % of messages,
 drawn as serving draws it) and of a share of messages that users report. What MLflow would keep stands in a list.
