@@ -1,9 +1,10 @@
 """Does the closed loop win back what drift takes, and what does it cost on the old messages?
 
-Each stream of the data directory (benchmarks/README.md) is played through the real store and the real passes, in simulated time: 250
-messages an hour, a pass every 50 messages, the product's defaults with windows of 250. The champion at the start is
-trained on `uci_train_A.csv`. The loop sees texts; labels arrive one window late, of an audit sample (20 % of messages,
-drawn as serving draws it) and of a share of messages that users report. What MLflow would keep stands in a list.
+Each stream (benchmarks/README.md says where they are looked for) is played through the real store and the real passes,
+in simulated time: 250 messages an hour, a pass every 50 messages, the product's defaults with windows of 250. The
+champion at the start is trained on `uci_train_A.csv`. The loop sees texts; labels arrive one window late, of an audit
+sample (20 % of messages, drawn as serving draws it) and of a share of messages that users report. What MLflow would
+keep stands in a list.
 
 At each promotion models are compared on the rest of the stream: the one of the start, which never retrains; the
 promoted one; and full retraining: the same search on base and every label of the stream up to that moment, 100 % of
