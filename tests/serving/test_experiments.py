@@ -92,6 +92,20 @@ async def test_an_ab_test_answers_by_both_versions_and_keeps_them_apart(settings
     assert (performance["model_version"], performance["experiment"]["model_version"]) == ("v1", "v2")
 
 
+async def test_a_batch_that_is_no_traffic_is_a_question_about_the_champion(settings: Settings, store: Store):
+    store.put_artefact(CHAMPION)
+    store.put_artefact(SECOND)
+    store.deploy(experiment(ExperimentMode.AB, percent=50))
+    messages = [f"are you home at {number}?" for number in range(40)]
+    async with open_client(create_app(settings)) as client:
+        answers = [
+            (await client.post("/predict/batch", json={"messages": messages, "record": record})).json()["predictions"]
+            for record in (False, True)
+        ]
+    asked, traffic = ({row["model_version"] for row in answer} for answer in answers)
+    assert (asked, traffic) == ({"v1"}, {"v1", "v2"})
+
+
 async def test_the_shadow_scores_every_message_and_answers_none(settings: Settings, store: Store):
     store.put_artefact(CHAMPION)
     store.put_artefact(SECOND)

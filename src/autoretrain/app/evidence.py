@@ -9,6 +9,7 @@ from autoretrain.adapters.store import Store
 from autoretrain.app.serving_client import ServingClient
 from autoretrain.decide.change import find_change
 from autoretrain.domain.drift import DriftReport
+from autoretrain.domain.errors import ArtefactRejected
 from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.domain.observation import GuardEvidence, LabelSupply, Performance
 from autoretrain.domain.spec import MonitoringSpec, SpamModel, SpamModelSpec, TriggersSpec
@@ -134,15 +135,23 @@ class EvidenceReader:
             artefact = self.store.artefact_by_version(guard.version)
             if artefact is None:
                 return None, None
-            detector = DriftDetector.load(artefact.reference, LinearModel.load(artefact.model))
+            try:
+                detector = DriftDetector.load(artefact.reference, LinearModel.load(artefact.model))
+            except ArtefactRejected:
+                return None, None  # somebody's own trainer wrote another reference: that limit can't be measured
             self._golden = {guard.version: detector.golden_ham}
         golden = self._golden[guard.version]
-        return (self.serving.labels_of(golden.texts), golden.flagged) if golden.texts else (None, None)
+        if not golden.texts:
+            return None, None
+        return self.serving.labels_of(golden.texts, version=guard.version), golden.flagged
 
     def _model(self, digest: str) -> LinearModel | None:
         if digest not in self._models:
             artefact = self.store.artefact(digest)
             if artefact is None:
                 return None
-            self._models = {digest: LinearModel.load(artefact.model)}
+            try:
+                self._models = {digest: LinearModel.load(artefact.model)}
+            except ArtefactRejected:
+                return None
         return self._models[digest]

@@ -27,6 +27,9 @@ from autoretrain.domain.spec import ExperimentMode, SpamModel
 from autoretrain.domain.status import Status
 
 TIDY_EVERY = timedelta(hours=1)
+ALIASES_EVERY = timedelta(hours=1)
+ALIASES_AGAIN = timedelta(minutes=1)
+"""After a change of them; after that, and where nothing changes, they are looked at every ALIASES_EVERY."""
 
 
 @dataclass(slots=True)
@@ -48,6 +51,7 @@ class LocalWorld:
     _registry: MlflowRegistry | None = field(init=False, default=None)
     _trainer: LocalTrainer | None = field(init=False, default=None)
     _tidy_at: datetime | None = field(init=False, default=None)
+    _aliases_due: datetime | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         copy_of = self.state.document if self.keep_last_document else None
@@ -107,10 +111,9 @@ class LocalWorld:
     def trainer(self, model: SpamModel) -> LocalTrainer:
         if self._trainer is None:
             self._trainer = LocalTrainer(
-                self.state.runs(model.key),
-                arguments=("--file", str(self.document_path), "--quiet"),
-                backoff_limit=model.spec.training.backoff_limit,
+                self.state.runs(model.key), arguments=("--file", str(self.document_path), "--quiet")
             )
+        self._trainer.backoff_limit = model.spec.training.backoff_limit
         return self._trainer
 
     # The four steps' IO.
@@ -119,10 +122,13 @@ class LocalWorld:
         model = self.model()
         status = self.status(model)
         champion = status.champion
+        if self._aliases_due is None:
+            self._aliases_due = now + ALIASES_AGAIN  # not at once: a start need not wait for MLflow
         needs_registry = (
             champion is None
             or model.spec.serving.pinned_version
             or (model.requests.promote_token != status.handled.promote)
+            or now >= self._aliases_due
         )
         measured = self.evidence.read(model, status, now=now)
         return Observation(
@@ -136,7 +142,7 @@ class LocalWorld:
             supply=measured.supply,
             run=self.trainer(model).observe(status.active_run) if status.active_run else None,
             guard=measured.guard,
-            registry=self._registry_versions() if needs_registry else None,
+            registry=self._registry_versions(now) if needs_registry else None,
             highest_ordinal=self._recorded_ordinal() if status.run_ordinal == 0 else status.run_ordinal,
             document_problems=self._document.problems,
         )
@@ -151,6 +157,8 @@ class LocalWorld:
                 self.require_artefact(model.version, model.digest)
                 self.store.deploy(Deployment(version=model.version, digest=model.digest))
             case SetAliases(champion=champion, candidate=candidate, previous=previous):
+                # An outage or a hand may leave others: what is decided at rest compares them with the status again.
+                self._aliases_due = observation.now + ALIASES_AGAIN
                 self.registry().set_aliases(
                     champion=champion.version if champion else None,
                     candidate=candidate,
@@ -163,12 +171,12 @@ class LocalWorld:
             self.store.append_decision(decision_record(result))
         if result.changed:
             self.write_status(result.status)
-        self._sync_experiment(model, result.status)
         # What is told is what came about, which is less than the plan where an action failed.
         for alert in alerts_between(
             result.observation.status, result.status, model_key=model.key, on=model.spec.alerts.on
         ):
             self.notify(model.key, alert)
+        self._sync_experiment(model, result.status)
 
     def write_status(self, status: Status) -> None:
         """Write the resource as it is now, with `status`; the shape is that of the Kubernetes object."""
@@ -222,7 +230,8 @@ class LocalWorld:
             return Served(version=None, digest=None, ready=False)
         return Served(version=deployment.version, digest=deployment.digest, ready=True)
 
-    def _registry_versions(self) -> tuple[RegistryVersion, ...] | None:
+    def _registry_versions(self, now: datetime) -> tuple[RegistryVersion, ...] | None:
+        self._aliases_due = now + ALIASES_EVERY
         try:
             return self.registry().versions()
         except AutoRetrainError:

@@ -25,7 +25,7 @@ from autoretrain.app.state import StateDirectory
 from autoretrain.app.steps import Steps
 from autoretrain.app.supervisor import ChildSpec, Supervisor, end_leftovers
 from autoretrain.decide.conditions import find_condition
-from autoretrain.domain.errors import AutoRetrainError, StoreUnavailable
+from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.spec import SpamModel
 
 STEPS = 4
@@ -48,6 +48,7 @@ class LocalController:
     _supervisor: Supervisor = field(init=False)
     _sender: AlertSender = field(init=False)
     _alert_totals: AlertTotalsFile = field(init=False)
+    _serving_settings: dict[str, str] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._supervisor = Supervisor(self.state)
@@ -122,12 +123,7 @@ class LocalController:
 
     def _start_services(self, steps: Steps, model: SpamModel) -> None:
         settings = self.settings
-        # Serving reads no document: on a cluster it gets the same from its Pod template.
-        serving = {
-            "AUTORETRAIN_MODEL": model.key,
-            "AUTORETRAIN_AUDIT_RATE": str(model.spec.monitoring.audit_rate),
-            "AUTORETRAIN_DRIFT_THRESHOLD": str(model.spec.triggers.drift.threshold),
-        }
+        serving = self._serving_settings = serving_settings(model)
         # What reads the document goes by the one in force, as it would from an API server.
         in_force = {"AUTORETRAIN_SPEC": str(self.state.document(model.key))}
         python = (sys.executable, "-m", "autoretrain")
@@ -168,12 +164,13 @@ class LocalController:
             try:
                 result = self._pass(world)
                 world.tidy_when_due(utc_now())
-            except StoreUnavailable as error:
-                # Serving goes on; the store has to be mended, and is looked at again.
+            except AutoRetrainError as error:
+                # Serving goes on; what is in the way (the store, a process that can't start) is looked at again.
                 say(f"no pass was made: {error}")
                 log.warning("no pass was made", error=str(error))
                 self._sleep(BLOCKED_SECONDS)
                 continue
+            self._say_what_needs_a_restart(result.observation.model)
             busy = result.status.active_run is not None or result.status.rollout is not None
             interval = timedelta(
                 seconds=BUSY_SECONDS if busy else result.observation.model.spec.monitoring.interval_seconds
@@ -193,6 +190,15 @@ class LocalController:
             say(f"{plan.decision} ({plan.reason}): {plan.message}")
             log.info("pass", model=result.observation.model.key, decision=plan.decision, reason=plan.reason)
         return result
+
+    def _say_what_needs_a_restart(self, model: SpamModel) -> None:
+        """Serving keeps the settings that it was started with: to start it anew would cost requests."""
+        wanted = serving_settings(model)
+        if wanted == self._serving_settings:
+            return
+        changed = [name for name, value in wanted.items() if self._serving_settings.get(name) != value]
+        self._serving_settings = wanted
+        say(f"the document changed what serving is started with ({', '.join(changed)}): restart to let it follow")
 
     def _requests_stamp(self, key: str) -> float:
         path = self.state.path / "requests" / f"{key}.json"
@@ -221,6 +227,18 @@ class LocalController:
         raise AutoRetrainError(
             f"{name} does not answer after {START_SECONDS:.0f} s. It said: {last} (log: {child_log})"
         )
+
+
+def serving_settings(model: SpamModel) -> dict[str, str]:
+    """Return what serving, which reads no document, is told of it. On a cluster its Pod template says the same."""
+    monitoring = model.spec.monitoring
+    return {
+        "AUTORETRAIN_MODEL": model.key,
+        "AUTORETRAIN_REGISTERED_MODEL_NAME": model.spec.registered_model_name or model.key,
+        "AUTORETRAIN_AUDIT_RATE": str(monitoring.audit_rate),
+        "AUTORETRAIN_DRIFT_THRESHOLD": str(model.spec.triggers.drift.threshold),
+        "AUTORETRAIN_DRIFT_MIN_SAMPLES": str(monitoring.min_samples),
+    }
 
 
 def stall_note(result: PassResult) -> str:

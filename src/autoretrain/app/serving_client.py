@@ -28,15 +28,21 @@ class ServingClient:
         current = answer.json()
         return Served(version=current["version"].removeprefix("v"), digest=current["digest"], ready=ready)
 
-    def labels_of(self, messages: Sequence[str]) -> list[Label] | None:
-        """Return what the live server calls `messages`; they are not recorded as traffic. None where it can't tell."""
+    def labels_of(self, messages: Sequence[str], *, version: str) -> list[Label] | None:
+        """Return what the live `version` calls `messages`; they are not recorded as traffic.
+
+        None where the server can't tell, or another version answered one of them.
+        """
         try:
             answer = self._http.post("/predict/batch", json={"messages": list(messages), "record": False})
         except httpx.HTTPError:
             return None
         if answer.status_code != httpx.codes.OK:
             return None
-        return [Label(row["prediction"]) for row in answer.json()["predictions"]]
+        rows = answer.json()["predictions"]
+        if any(row["model_version"] != f"v{version}" for row in rows):
+            return None
+        return [Label(row["prediction"]) for row in rows]
 
     def figures(self) -> dict[str, LiveFigures]:
         """Return the live counters by version; empty where they can't be read."""

@@ -58,11 +58,11 @@ class RunDirectory:
 class LocalTrainer:
     """Submits runs of one model as processes and reports what became of them."""
 
-    def __init__(self, directory: Path, *, arguments: Sequence[str], backoff_limit: int) -> None:
+    def __init__(self, directory: Path, *, arguments: Sequence[str], backoff_limit: int = 0) -> None:
         """`arguments` are those of `autoretrain train` that every run of this model gets."""
         self._directory = directory
         self._arguments = tuple(arguments)
-        self._backoff_limit = backoff_limit
+        self.backoff_limit = backoff_limit
 
     def submit(self, run: ActiveRun) -> None:
         """Start the run, unless it was started before. Raises AutoRetrainError where no process can be started."""
@@ -86,7 +86,7 @@ class LocalTrainer:
             return RunObservation(run_name=run.name, state=RunState.RUNNING)
         code, message = self._ending(directory)
         retriable = code != ExitCode.BAD_INPUT
-        if retriable and known["attempt"] <= self._backoff_limit:
+        if retriable and known["attempt"] <= self.backoff_limit:
             directory.failure.unlink(missing_ok=True)
             self._launch(directory, run, attempt=known["attempt"] + 1)
             return RunObservation(run_name=run.name, state=RunState.RUNNING)
@@ -98,7 +98,7 @@ class LocalTrainer:
         if not directory.process.exists():
             return
         known = json.loads(directory.process.read_text())
-        write_atomically(directory.process, json.dumps({**known, "attempt": self._backoff_limit + 1}))
+        write_atomically(directory.process, json.dumps({**known, "attempt": self.backoff_limit + 1}))
         if process := find(known):
             end_trees([process.pid], seconds=CANCEL_SECONDS)
         if not directory.summary.exists():

@@ -20,6 +20,7 @@ from autoretrain.adapters.store import Store
 from autoretrain.adapters.tracking_mlflow import TrainingRun
 from autoretrain.app.training_log import TrainingLog, metrics_of
 from autoretrain.app.training_rows import TRAINED_UNTIL, Champion, RunRows, fetch_champion, select_rows
+from autoretrain.decide.promotion import ROWS_THAT_RESTORE_ALPHA
 from autoretrain.domain.deployment import Deployment, ModelArtefact
 from autoretrain.domain.errors import Waiting
 from autoretrain.domain.messages import LabelledMessage
@@ -175,7 +176,15 @@ def _measure(
         recent=_compare(trained, rows.evaluation, champion=champion, seed=spec.training.seed),
         recent_newest_at=max((row.predicted_at for row in rows.evaluation if row.predicted_at), default=None),
         expected=_expected(trained, champion=champion, store=store, messages=spec.monitoring.window_size),
+        restores_alpha_from=_restores_alpha_from(rows.evaluation),
     )
+
+
+def _restores_alpha_from(evaluation: Sequence[LabelledMessage]) -> int | None:
+    newest_first = sorted((row.sequence for row in evaluation if row.sequence is not None), reverse=True)
+    if len(newest_first) < ROWS_THAT_RESTORE_ALPHA:
+        return None
+    return newest_first[ROWS_THAT_RESTORE_ALPHA - 1]
 
 
 def _evaluate(trained: TrainedModel, rows: Sequence[LabelledMessage], scores: Sequence[float]) -> ClassificationMetrics:

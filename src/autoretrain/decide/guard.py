@@ -69,9 +69,13 @@ def read_guard(observation: Observation) -> GuardReading | None:
     message = f"version {guard.version} is watched until {earliest:%Y-%m-%d %H:%M:%S} UTC"
     messages = evidence.messages if evidence is not None else 0
     if observation.now >= earliest:
-        if _proven(evidence, needed=spec.guard.min_messages):
+        if _seen_enough(evidence, needed=spec.guard.min_messages):
             end, reason = GuardEnd.PASSED, Reason.GUARD_PASSED
             message = f"version {guard.version} kept every limit over {messages} messages"
+            if _nothing_foreseen(observation.status, guard) and not _quality_known(evidence):
+                end, reason = GuardEnd.UNPROVEN, Reason.GUARD_UNPROVEN
+                message += "; what it should do was never measured, since it was promoted round the comparison, and"
+                message += " no audit label tells how it does; the previous version is kept"
         elif observation.now >= latest:
             end, reason = GuardEnd.UNPROVEN, Reason.GUARD_UNPROVEN
             needed = f"{messages} of the {spec.guard.min_messages} messages needed"
@@ -82,8 +86,17 @@ def read_guard(observation: Observation) -> GuardReading | None:
     return GuardReading(end=end, reason=reason, message=message, findings=findings, ends_at=ends_at)
 
 
-def _proven(evidence: GuardEvidence | None, *, needed: int) -> bool:
+def _seen_enough(evidence: GuardEvidence | None, *, needed: int) -> bool:
     return evidence is not None and evidence.messages >= needed and _measured(evidence.spam_share)
+
+
+def _nothing_foreseen(status: Status, guard: GuardState) -> bool:
+    """A model that lets all spam through keeps every limit that needs no promise. A first model has none to make."""
+    return guard.expected is None and status.previous is not None
+
+
+def _quality_known(evidence: GuardEvidence | None) -> bool:
+    return evidence is not None and evidence.audit is not None and _measured(evidence.audit.accuracy)
 
 
 def judge_evidence(evidence: GuardEvidence | None, *, guard: GuardState, spec: SpamModelSpec) -> tuple[Finding, ...]:

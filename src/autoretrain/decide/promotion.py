@@ -49,12 +49,11 @@ class SignificanceTest:
 def next_test(status: Status, summary: TrainingSummary, *, alpha: float) -> SignificanceTest:
     """The k-th candidate on overlapping rows since the last promotion gets alpha / 2^(k-1).
 
-    150 new evaluation rows restore it. A row is new only if its label came after the first of these tests, so neither
-    the labels that came since then nor the rows that were evaluated may be fewer.
+    150 new evaluation rows restore it. A row is new only if its own label came after the first of these tests; labels
+    that nothing is judged on, as those of strangers, do not count.
     """
-    rows = summary.recent.rows if summary.recent else 0
-    new_rows = min(rows, summary.label_cutoff - status.tested_cutoff)
-    restored = status.candidates_on_rows == 0 or new_rows >= ROWS_THAT_RESTORE_ALPHA
+    newest = summary.restores_alpha_from
+    restored = status.candidates_on_rows == 0 or (newest is not None and newest > status.tested_cutoff)
     number = 1 if restored else status.candidates_on_rows + 1
     return SignificanceTest(number=number, alpha=alpha / 2 ** (number - 1))
 

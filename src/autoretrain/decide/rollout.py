@@ -103,7 +103,8 @@ def follow_guard(observation: Observation) -> Step | None:
 
 
 def _complete(status: Status, rollout: Rollout, *, now: datetime) -> Step:
-    champion = replace(rollout.to, promoted_at=now)
+    # It may have answered since the rollout began; what it answered before a pass saw it served is about it too.
+    champion = replace(rollout.to, promoted_at=rollout.started_at)
     after = replace(
         status,
         champion=champion,
@@ -156,7 +157,7 @@ def roll_back(observation: Observation, *, reason: Reason, message: str) -> Step
             version=bad.version, started_at=now, expected=None, ended=GuardEnd.BREACHED, reason=reason, message=message
         )
     if bad is None or target is None or target.digest in status.quarantined:
-        return _nothing_to_roll_back_to(status, bad, message=message, now=now)
+        return _nothing_to_roll_back_to(status, breach, message=message)
     rollout = Rollout(from_version=bad.version, to=target, started_at=now, rollback=True, reason=reason)
     others = tuple(digest for digest in status.quarantined if digest != bad.digest)
     after = replace(
@@ -175,14 +176,11 @@ def roll_back(observation: Observation, *, reason: Reason, message: str) -> Step
     )
 
 
-def _nothing_to_roll_back_to(status: Status, bad: ModelRef | None, *, message: str, now: datetime) -> Step:
+def _nothing_to_roll_back_to(status: Status, breach: GuardState | None, *, message: str) -> Step:
+    """Say so. A breach stands; a guard over a version that somebody only asked to leave goes on."""
     reason = Reason.NOTHING_TO_ROLL_BACK_TO
     message = f"{message}; there is no good previous version to go back to"
-    guard = status.guard
-    if bad is not None:
-        guard = GuardState(
-            version=bad.version, started_at=now, expected=None, ended=GuardEnd.BREACHED, reason=reason, message=message
-        )
+    guard = status.guard if breach is None else replace(breach, reason=reason, message=message)
     return Step(
         decision=Decision.ALERT,
         reason=reason,

@@ -68,7 +68,8 @@ class TrainingSummary:
 
     `digest` names the plain artefact that serving loads. `label_cutoff` is the highest label sequence the run could
     see. `holdout` and `recent` are None without a champion; `recent` also when no trusted labels exist.
-    `recent_newest_at` is the prediction time of the newest recent row.
+    `recent_newest_at` is the prediction time of the newest recent row, `restores_alpha_from` the label sequence from
+    which on there are as many recent rows as restore the alpha of the test; None where there are not that many.
     """
 
     run_name: str
@@ -88,6 +89,7 @@ class TrainingSummary:
     recent: PairedComparison | None
     recent_newest_at: datetime | None
     expected: ExpectedLive | None
+    restores_alpha_from: int | None = None
 
 
 class RunState(StrEnum):

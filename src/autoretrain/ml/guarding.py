@@ -76,6 +76,7 @@ def measure_guard(
         disagreement=disagreement,
         golden_ham_flagged=_share_of_spam(golden_ham),
         golden_ham_expected=golden_ham_expected,
+        requests=requests or None,
         error_ratio=_ratio(errors, requests),
         latency_ratio=_ratio(p95_seconds, previous_p95_seconds),
         audit=_quality(audited, model_version=model_version),

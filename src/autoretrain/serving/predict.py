@@ -135,10 +135,15 @@ def add_predict_routes(app: FastAPI, plane: DataPlane) -> None:
     async def predict_batch(batch: BatchRequest) -> Response:
         """Label many messages by the version that is served when the request begins."""
         lineup = plane.lineup
+
+        def answering(message: str) -> tuple[ServedModel, str]:
+            # What is not recorded is a question about the champion, as the guard's, and no traffic of an experiment.
+            return lineup.answering(message, sender=None) if batch.record else (lineup.champion, "champion")
+
         answers = await answer_batch(
             plane,
             batch.messages,
-            answering=lambda message: lineup.answering(message, sender=None),
+            answering=answering,
             lineup=lineup,
             record=batch.record,
         )

@@ -1,5 +1,7 @@
 """The world of one machine, with a real store and real files; only the registry and the server are ours."""
 
+from datetime import timedelta
+
 import pytest
 
 from autoretrain.adapters import records
@@ -8,7 +10,7 @@ from autoretrain.adapters.spammodel import load_document
 from autoretrain.app.local import LocalWorld, utc_now
 from autoretrain.app.passes import run_pass
 from autoretrain.domain.deployment import Deployment, ModelArtefact
-from autoretrain.domain.errors import AutoRetrainError, InvalidSpec
+from autoretrain.domain.errors import AutoRetrainError, InvalidSpec, StoreUnavailable, Waiting
 from autoretrain.domain.observation import Observation, RegistryVersion
 from autoretrain.domain.plan import Decision, Deploy
 from autoretrain.domain.reasons import Reason
@@ -161,6 +163,64 @@ def test_a_lost_status_is_rebuilt_from_the_registry_instead_of_trained_anew(worl
     result = run_pass(world, utc_now())
     assert (result.plan.reason, result.status.champion.version) == (Reason.ADOPTED, "4")
     assert world.state.read_status("default.sms-spam").champion.version == "4"
+
+
+def served_by_status(world):
+    """Version 4 is the champion, served and known to the registry; returns a time at which all of it is old news."""
+    world.store.put_artefact(ARTEFACT)
+    world.store.deploy(Deployment(version="4", digest="sha256:4"))
+    run_pass(world, utc_now())
+    return utc_now() + timedelta(days=1)
+
+
+def test_an_alias_that_somebody_moved_is_put_back_within_the_hour(world):
+    later = served_by_status(world)
+    world._registry.aliases.clear()
+    moved = (RegistryVersion(version="4", digest="sha256:4", alias="", run_id="run-4"),)
+    world._registry.versions = lambda: moved
+    run_pass(world, later)
+    assert [aliases["champion"] for aliases in world._registry.aliases] == ["4"]
+
+
+def test_at_rest_the_registry_is_not_asked_on_every_pass(world):
+    later = served_by_status(world)
+    run_pass(world, later)
+    asked = []
+    world._registry.versions = lambda: asked.append(1) or ()
+    for minute in range(1, 10):
+        run_pass(world, later + timedelta(minutes=minute))
+    assert asked == []
+
+
+def test_aliases_that_could_not_be_moved_are_looked_at_again_soon(world):
+    later = served_by_status(world)
+
+    def away(**_aliases):
+        raise Waiting("MLflow is away", delay_seconds=1)
+
+    world._registry.set_aliases = away
+    moved = (RegistryVersion(version="4", digest="sha256:4", alias="", run_id="run-4"),)
+    world._registry.versions = lambda: moved
+    run_pass(world, later)
+    put = []
+    world._registry.set_aliases = lambda **aliases: put.append(aliases["champion"])
+    run_pass(world, later + timedelta(minutes=2))
+    assert put == ["4"]
+
+
+def test_an_alert_goes_out_also_where_the_experiment_can_not_be_stored(world, monkeypatch):
+    told = []
+    world.notify = lambda _key, alert: told.append(alert.event)
+    world._registry.versions = lambda: ()
+
+    def locked(*_arguments):
+        raise StoreUnavailable("locked")
+
+    monkeypatch.setattr(LocalWorld, "_sync_experiment", locked)
+    with pytest.raises(StoreUnavailable):
+        run_pass(world, utc_now())
+    assert told
+    world.trainer(world.model()).stop()
 
 
 def test_what_a_pass_decided_is_in_the_ledger_and_told_once(world):

@@ -1,8 +1,10 @@
 """The live counters are read by version, and a quantile is none where there is too little to go by."""
 
+import httpx
 import pytest
 
-from autoretrain.app.serving_client import LiveFigures, parse_figures, quantile
+from autoretrain.app.serving_client import LiveFigures, ServingClient, parse_figures, quantile
+from autoretrain.domain.messages import Label
 
 TEXT = """\
 # TYPE autoretrain_prediction_duration_seconds histogram
@@ -16,6 +18,15 @@ autoretrain_prediction_errors_total{spammodel="default.sms",model_version="v2"} 
 
 def test_requests_errors_and_p95_are_read_by_version():
     assert parse_figures(TEXT) == {"2": LiveFigures(requests=200, errors=4, p95_seconds=pytest.approx(0.002))}
+
+
+@pytest.mark.parametrize(("other", "labels"), [("v2", [Label.HAM, Label.SPAM]), ("v3", None)])
+def test_labels_count_only_where_the_version_that_is_asked_about_gave_all_of_them(other, labels):
+    rows = [{"prediction": "ham", "model_version": "v2"}, {"prediction": "spam", "model_version": other}]
+    client = ServingClient("http://test")
+    answered = httpx.MockTransport(lambda _request: httpx.Response(200, json={"predictions": rows}))
+    client._http = httpx.Client(transport=answered, base_url="http://test")
+    assert client.labels_of(["a", "b"], version="2") == labels
 
 
 def test_a_quantile_of_few_observations_is_none():

@@ -12,6 +12,7 @@ from autoretrain.adapters.store import Store
 from autoretrain.app.training import TrainingRequest, run_training
 from autoretrain.app.training_rows import fetch_champion, frozen_holdout, select_rows
 from autoretrain.cli.training_report import render_summary
+from autoretrain.decide.promotion import ROWS_THAT_RESTORE_ALPHA
 from autoretrain.domain.deployment import Deployment, ModelArtefact
 from autoretrain.domain.errors import ArtefactRejected, BadData
 from autoretrain.domain.messages import Label, LabelKind, LabelledMessage, NewLabel, Prediction
@@ -260,6 +261,8 @@ def test_a_later_run_is_compared_with_the_champion_on_later_rows_than_either_lea
     assert 0 < summary.expected.messages <= spec.monitoring.window_size
     trained_until = datetime.fromisoformat(json.loads(retrained.registry.registered[1][0].card)["trained_until"])
     assert NOW - timedelta(hours=2) < trained_until < summary.recent_newest_at
+    # 150 of the rows that it is judged on have labels from there on.
+    assert 1 < summary.restores_alpha_from <= retrained.label_cutoff - ROWS_THAT_RESTORE_ALPHA + 1
 
 
 @pytest.mark.slow

@@ -163,6 +163,23 @@ def test_how_the_guard_ends(age, evidence, end, reason):
     assert (reading.end, reading.reason) == (end, reason)
 
 
+def test_a_promotion_round_the_comparison_is_proven_by_audit_labels_only():
+    """A model that lets all spam through keeps every limit that does not come from what was expected of it."""
+    state = but(guard_state(age=30), expected=None)
+    blind = guard_evidence(audit=None, spam_share=estimate(0.0, 0.0))
+    reading = read_guard(but(GUARDED, status__guard=state, guard=blind))
+    assert (reading.end, reading.reason) == (GuardEnd.UNPROVEN, Reason.GUARD_UNPROVEN)
+    assert "promoted round the comparison" in reading.message
+    assert read_guard(but(GUARDED, status__guard=state, guard=guard_evidence())).end is GuardEnd.PASSED
+    first = but(GUARDED, status__guard=state, status__previous=None, guard=guard_evidence(audit=None))
+    assert read_guard(first).end is GuardEnd.PASSED
+
+
+def test_a_champion_that_fails_every_request_is_convicted_though_none_of_them_was_recorded():
+    failing = guard_evidence(0, requests=5000, error_ratio=1.0, spam_share=None, audit=None, score_shift=None)
+    assert read_guard(but(GUARDED, guard=failing)).reason is Reason.ERRORS_TOO_MANY
+
+
 def test_the_guard_says_when_it_may_end_next():
     assert read_guard(GUARDED).ends_at == NOW + minutes(20)
     extended = but(GUARDED, status__guard=guard_state(age=40), guard=None)

@@ -228,21 +228,21 @@ ALPHA = {
     "the first test has it all": ({}, 1, 0.05),
     "the second on the same rows has half": ({"candidates_on_rows": 1, "tested_cutoff": 500}, 2, 0.025),
     "the third has a quarter": ({"candidates_on_rows": 2, "tested_cutoff": 400}, 3, 0.0125),
-    "149 new labels restore nothing": ({"candidates_on_rows": 2, "tested_cutoff": 351}, 3, 0.0125),
-    "150 new rows restore it": ({"candidates_on_rows": 2, "tested_cutoff": 350}, 1, 0.05),
+    "149 new rows restore nothing": ({"candidates_on_rows": 2, "tested_cutoff": 350}, 3, 0.0125),
+    "150 new rows restore it": ({"candidates_on_rows": 2, "tested_cutoff": 349}, 1, 0.05),
 }
 
 
 @pytest.mark.parametrize(("spent", "number", "alpha"), ALPHA.values(), ids=ALPHA.keys())
 def test_alpha_is_spent_and_restored(spent, number, alpha):
-    assert next_test(but(status(), **spent), summary(label_cutoff=500), alpha=0.05) == SignificanceTest(
-        number=number, alpha=alpha
-    )
+    candidate = summary(label_cutoff=500, restores_alpha_from=350)
+    assert next_test(but(status(), **spent), candidate, alpha=0.05) == SignificanceTest(number=number, alpha=alpha)
 
 
-def test_new_labels_that_were_not_evaluated_restore_nothing():
+def test_labels_that_nothing_is_judged_on_restore_nothing():
+    """Reports of strangers raise the newest label's number and are no evaluation rows."""
     spent = but(status(), candidates_on_rows=1, tested_cutoff=0)
-    assert next_test(spent, summary(recent__rows=149), alpha=0.05).number == 2
+    assert next_test(spent, summary(label_cutoff=9000, restores_alpha_from=None), alpha=0.05).number == 2
 
 
 @pytest.mark.parametrize(

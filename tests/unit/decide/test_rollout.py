@@ -56,7 +56,8 @@ def summed_up(plan):
 
 def test_a_rollout_is_complete_when_serving_says_so():
     plan = decide(but(ROLLING, served=served("4")))
-    champion = but(ref("4"), promoted_at=NOW)
+    # Promoted when the rollout began: what it answered before this pass saw it served is about it too.
+    champion = but(ref("4"), promoted_at=ROLLING.status.rollout.started_at)
     assert summed_up(plan) == (
         Decision.NO_ACTION,
         Reason.ROLLOUT_COMPLETE,
@@ -134,7 +135,7 @@ def test_the_first_rollout_has_nothing_to_go_back_to_and_waits_for_serving():
 def test_a_rollback_is_complete_without_a_guard_of_its_own():
     breach = GuardState(version="3", started_at=NOW, expected=None, ended="Breached", reason="x", message="y")
     plan = decide(but(BACK, served=served("2"), status__guard=breach))
-    assert plan.intent.champion == but(ref("2"), promoted_at=NOW)
+    assert plan.intent.champion == but(ref("2"), promoted_at=BACK.status.rollout.started_at)
     assert plan.intent.previous is None
     assert plan.intent.guard == breach
     assert [alert.event for alert in plan.alerts] == ["Degraded"]
@@ -233,7 +234,13 @@ def test_a_requested_rollback_during_a_rollback_changes_nothing():
 def test_a_requested_rollback_to_nothing_says_so():
     plan = decide(but(quiet(), status__previous=None, model__requests=Requests(rollback="t1")))
     assert (plan.decision, plan.reason) == (Decision.ALERT, Reason.NOTHING_TO_ROLL_BACK_TO)
-    assert [alert.event for alert in plan.alerts] == ["Degraded"]
+    assert plan.intent.guard == quiet().status.guard  # nobody saw the champion do anything wrong
+
+
+def test_a_requested_rollback_to_nothing_leaves_a_guard_that_is_on():
+    guarded = but(quiet(), status__guard=guard_state(), status__previous=None)
+    plan = decide(but(guarded, model__requests=Requests(rollback="t1")))
+    assert (plan.reason, plan.intent.guard) == (Reason.NOTHING_TO_ROLL_BACK_TO, guarded.status.guard)
 
 
 FORCED = but(

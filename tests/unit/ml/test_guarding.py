@@ -79,6 +79,7 @@ def test_every_figure_is_measured():
         disagreement=wilson(20, 200),
         golden_ham_flagged=0.01,
         golden_ham_expected=0.02,
+        requests=600,
         error_ratio=0.005,
         latency_ratio=pytest.approx(1.5),
         audit=measure_performance(audited, model_version="8", pending=0, window_labels=20).overall,
