@@ -125,6 +125,7 @@ def _build_container(parent: Parent, served: ModelRef, *, experiment: Experiment
             "AUTORETRAIN_AUDIT_RATE": monitoring["audit"]["rate"],
             "AUTORETRAIN_DRIFT_THRESHOLD": parent.spec["triggers"]["drift"]["threshold"],
             "AUTORETRAIN_DRIFT_MIN_SAMPLES": str(monitoring["window"]["minSamples"]),
+            "AUTORETRAIN_WINDOW_MAX_AGE_SECONDS": str(monitoring["window"]["maxAgeSeconds"]),
             **({"AUTORETRAIN_ROOT_PATH": base} if base else {}),
             **({"AUTORETRAIN_API_KEYS_FILE": _KEYS_DIRECTORY} if keys else {}),
         },

@@ -42,6 +42,8 @@ def test_another_model_sees_nothing(store: Store, other_store: Store) -> None:
         other_store.predictions_after(0, version="1", limit=9),
         other_store.labels_to_ask(limit=9, now=NOON),
         other_store.audited(version=None, since=None),
+        other_store.audited_shadow(version="2", threshold=0.5, since=None),
+        other_store.handed_out(now=NOON),
         other_store.labels(),
         other_store.sources(),
         other_store.reports(version=None, limit=9),
@@ -52,7 +54,10 @@ def test_another_model_sees_nothing(store: Store, other_store: Store) -> None:
         other_store.drop_source("app"),
         other_store.prune_artefacts(set()),
         other_store.purge(now=after(10**6), retention_seconds=1),
-    ] == [None, [], [], ([], 0), [], [], [], 0, None, None, [], 0, 0, Purged(predictions=0, labels=0, windows=0)]
+    ] == [
+        *(None, [], [], ([], 0), ([], 0), (0, None), [], [], [], 0, None, None, [], 0, 0),
+        Purged(predictions=0, labels=0, windows=0),
+    ]
 
 
 def test_a_batch_sent_twice_is_kept_once(store: Store) -> None:

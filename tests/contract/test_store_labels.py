@@ -183,6 +183,21 @@ def test_nobody_is_asked_for_what_another_is_labelling(store: Store) -> None:
     ] == [[drawn(2)], [drawn(1)], [], [drawn(2), drawn(1)]]
 
 
+def test_it_is_known_how_many_are_handed_out_and_until_when(store: Store) -> None:
+    store.add_predictions([drawn(1), drawn(2), drawn(3), prediction(4)])
+    nothing = store.handed_out(now=NOON)
+    store.labels_to_ask(limit=1, now=NOON)
+    store.labels_to_ask(limit=1, now=after(2))
+    both = store.handed_out(now=after(3))
+    store.add_labels([audit("p2")])
+    assert [
+        nothing,
+        both,
+        store.handed_out(now=after(3)),
+        store.handed_out(now=NOON + ASK_LEASE),
+    ] == [(0, None), (2, after(2) + ASK_LEASE), (1, NOON + ASK_LEASE), (0, None)]
+
+
 def test_a_labelled_prediction_is_not_asked_again_and_a_reported_one_is(store: Store) -> None:
     store.add_predictions([drawn(1), drawn(2)])
     store.add_labels([audit("p1"), new_label("p2")])
@@ -231,6 +246,54 @@ def test_the_newest_audit_label_counts_whoever_gave_it(store: Store) -> None:
     store.add_labels([new_label("p1", label=Label.SPAM, kind=LabelKind.AUDIT, source="someone else", trusted=False)])
     labelled, pending = store.audited(version="1", since=None)
     assert ([row.label for row in labelled], pending) == ([Label.HAM], 0)
+
+
+def shadowed(number: int, other_score: float | None, **changes: object):
+    return drawn(number, other_version="2", other_score=other_score, **changes)
+
+
+def test_a_shadow_is_audited_by_what_it_would_have_answered(store: Store) -> None:
+    store.add_predictions(
+        [
+            shadowed(1, 0.75),
+            shadowed(2, 0.5),
+            shadowed(3, 0.25, label=Label.SPAM, score=0.875),
+            shadowed(4, 0.75),
+            shadowed(5, None),
+            drawn(6, other_version="3", other_score=0.75),
+            drawn(7, model_version="2"),
+            prediction(8, other_version="2", other_score=0.75),
+        ]
+    )
+    store.add_labels([*(audit(f"p{number}") for number in (1, 2, 3, 5, 6, 7, 8)), new_label("p4")])
+    one, two, three = (
+        AuditedPrediction(
+            text=f"message {number}",
+            predicted=predicted,
+            label=Label.SPAM,
+            probability=0.25,
+            model_version="2",
+            predicted_at=after(number),
+        )
+        for number, predicted in ((1, Label.SPAM), (2, Label.SPAM), (3, Label.HAM))
+    )
+    assert [
+        store.audited_shadow(version="2", threshold=0.5, since=None),
+        store.audited_shadow(version="2", threshold=0.5, since=after(3)),
+        store.audited_shadow(version="2", threshold=0.5, since=after(4.5)),
+    ] == [([one, two, three], 1), ([three], 1), ([], 0)]
+    strict, _ = store.audited_shadow(version="2", threshold=0.75, since=None)
+    assert [row.predicted for row in strict] == [Label.SPAM, Label.HAM, Label.HAM]
+
+
+def test_a_shadow_is_audited_by_the_newest_trusted_word_of_its_own_model(store: Store, other_store: Store) -> None:
+    for each in (store, other_store):
+        each.add_predictions([shadowed(1, 0.75), shadowed(2, 0.75)])
+    other_store.add_labels([audit("p1"), audit("p2")])
+    store.add_labels([audit("p1")])
+    store.add_labels([audit("p1", Label.HAM), audit("p2", trusted=False)])
+    labelled, pending = store.audited_shadow(version="2", threshold=0.5, since=None)
+    assert ([row.label for row in labelled], pending) == ([Label.HAM], 1)
 
 
 def test_the_overturn_rate_is_the_share_of_predictions_contradicted_by_reports(store: Store) -> None:

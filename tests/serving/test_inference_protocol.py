@@ -6,7 +6,11 @@ import struct
 import httpx
 import pytest
 
+from autoretrain.adapters.settings import Settings
+from autoretrain.adapters.store import Store
 from autoretrain.ml.linear import LinearModel
+from autoretrain.serving.app import create_app
+from tests.serving.conftest import open_client, serve_artefact
 from tests.serving.models import HAM, MODEL, SPAM, make_artefact
 
 INFER = f"/v2/models/{MODEL}/infer"
@@ -115,6 +119,24 @@ async def test_a_loaded_version_answers_under_its_number(client: httpx.AsyncClie
 async def test_what_is_not_here_is_404_in_the_protocols_own_shape(client: httpx.AsyncClient, path: str):
     answer = await client.get(path)
     assert (answer.status_code, list(answer.json())) == (404, ["error"])
+
+
+async def test_below_a_path_an_error_has_the_shape_of_its_route(settings: Settings, store: Store, monkeypatch):
+    def fail(_self: LinearModel, text: str) -> float:
+        raise KeyError(text)
+
+    serve_artefact(store, make_artefact())
+    async with open_client(create_app(settings.model_copy(update={"root_path": "/sms"}))) as client:
+        for path in ("/sms/v2/models/nope", "/v2/models/nope", "/sms/v2/nothing"):
+            answer = await client.get(path)
+            assert (answer.status_code, list(answer.json())) == (404, ["error"]), path
+        too_large = await client.post(f"/sms{INFER}", content=b"x" * 3_000_000)
+        assert (too_large.status_code, list(too_large.json())) == (413, ["error"])
+        monkeypatch.setattr(LinearModel, "score", fail)
+        failed = await client.post(f"/sms{INFER}", json={"inputs": [tensor(SPAM)]})
+        assert (failed.status_code, list(failed.json())) == (500, ["error"])
+        for path in ("/sms/nothing", "/sms/v20"):
+            assert (await client.get(path)).headers["content-type"] == "application/problem+json", path
 
 
 async def test_the_server_and_the_model_describe_themselves(client: httpx.AsyncClient):

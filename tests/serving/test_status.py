@@ -1,6 +1,6 @@
 """What probes, dashboards and people ask: readiness, the current model, live performance, metrics."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -8,9 +8,41 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
+from autoretrain.domain.deployment import Deployment, Experiment
+from autoretrain.domain.messages import Label, LabelKind, NewLabel, Prediction
+from autoretrain.domain.spec import ExperimentMode
 from autoretrain.serving.app import create_app
+from autoretrain.serving.loading import ModelLoader
+from autoretrain.serving.metrics import ServingMetrics
+from autoretrain.serving.status import PerformanceDesk
+from autoretrain.serving.store_calls import StoreCalls
 from tests.serving.conftest import open_client, serve_artefact
 from tests.serving.models import HAM, MODEL, SPAM, make_artefact
+
+
+def keep_audited(store: Store, name: str, *, hours_ago: float, **shadow: object) -> None:
+    """Keep a message that version 1 called spam so long ago, and a person too."""
+    at = datetime.now(UTC) - timedelta(hours=hours_ago)
+    made = Prediction(
+        prediction_id=name,
+        text=f"{SPAM} {name}",
+        label=Label.SPAM,
+        score=0.9,
+        model_version="1",
+        at=at,
+        audit_probability=0.5,
+        **shadow,
+    )
+    store.add_predictions([made])
+    label = NewLabel(
+        label=Label.SPAM,
+        kind=LabelKind.AUDIT,
+        source="desk",
+        trusted=True,
+        received_at=datetime.now(UTC),
+        prediction_id=name,
+    )
+    store.add_labels([label])
 
 
 async def test_the_current_model_is_told_whole(client: httpx.AsyncClient):
@@ -64,8 +96,29 @@ async def test_live_performance_without_audit_labels_is_inconclusive_and_not_per
             "reason": "NoAuditLabels",
         },
         "training": {"accuracy": 0.99},
+        "window_seconds": 86400,
         "experiment": None,
     }
+
+
+async def test_live_performance_counts_messages_of_the_last_day_and_not_of_the_versions_whole_life(
+    client: httpx.AsyncClient, store: Store
+):
+    keep_audited(store, "old", hours_ago=24.1)
+    keep_audited(store, "new", hours_ago=23.9)
+    assert (await client.get("/metrics/performance")).json()["live"]["labels"] == 1
+
+
+async def test_the_window_of_live_performance_is_as_long_as_is_set(store: Store):
+    keep_audited(store, "old", hours_ago=1.1)
+    keep_audited(store, "new", hours_ago=0.9)
+    store.put_artefact(make_artefact())
+    wanted = Deployment(version="1", digest=make_artefact().digest)
+    lineup, _ = ModelLoader([lambda _, digest: store.artefact(digest)], ServingMetrics(MODEL)).build(wanted, loaded=())
+    calls = StoreCalls()
+    measured = await PerformanceDesk(store, calls, window_seconds=3600).measure(lineup)
+    calls.close()
+    assert (measured.window_seconds, measured.live.labels) == (3600, 1)
 
 
 async def test_live_performance_is_measured_from_audit_labels_with_intervals(settings: Settings, store: Store):
@@ -82,6 +135,23 @@ async def test_live_performance_is_measured_from_audit_labels_with_intervals(set
     assert live["accuracy"]["low"] < 18 / 19 < live["accuracy"]["high"]
     assert live["precision"]["value"] == 0.9
     assert live["recall"]["value"] == 1.0
+
+
+async def test_a_shadow_has_a_live_accuracy_by_the_messages_that_it_scored_and_others_answered(
+    settings: Settings, store: Store
+):
+    second = make_artefact("2")
+    store.put_artefact(second)
+    experiment = Experiment(mode=ExperimentMode.SHADOW, version="2", digest=second.digest, percent=0)
+    serve_artefact(store, make_artefact(), experiment=experiment)
+    keep_audited(store, "missed", hours_ago=1, other_version="2", other_score=0.49)
+    keep_audited(store, "found", hours_ago=1, other_version="2", other_score=0.5)
+    keep_audited(store, "before", hours_ago=2)
+    async with open_client(create_app(settings)) as client:
+        body = (await client.get("/metrics/performance")).json()
+    champion, shadow = body["live"], body["experiment"]["live"]
+    assert (champion["labels"], champion["accuracy"]["value"]) == (3, 1.0)
+    assert (shadow["labels"], shadow["accuracy"]["value"], shadow["reason"]) == (2, 0.5, None)
 
 
 async def test_the_counters_say_what_was_answered_by_which_version(client: httpx.AsyncClient):
@@ -132,3 +202,12 @@ async def test_a_model_that_fails_is_a_500_without_the_message_and_is_counted(
     logged = capsys.readouterr()
     assert "KeyError" in logged.out + logged.err
     assert "my-secret-words" not in logged.out + logged.err
+
+
+async def test_the_window_setting_reaches_live_performance(settings: Settings, store: Store):
+    serve_artefact(store, make_artefact())
+    keep_audited(store, "old", hours_ago=1.1)
+    keep_audited(store, "new", hours_ago=0.9)
+    async with open_client(create_app(settings.model_copy(update={"window_max_age_seconds": 3600}))) as client:
+        body = (await client.get("/metrics/performance")).json()
+    assert (body["window_seconds"], body["live"]["labels"]) == (3600, 1)

@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     api_key: SecretStr = Field(SecretStr(""), description="Key that `autoretrain label` shows to a cluster's API.")
     drift_threshold: float = Field(0.15, gt=0, lt=1, description="Score above which /drift/calculate says triggered.")
     drift_min_samples: int = Field(200, ge=1, description="Messages below which /drift/calculate says inconclusive.")
+    window_max_age_seconds: int = Field(
+        86_400, ge=60, description="Age in seconds up to which a message counts in /metrics/performance."
+    )
     root_path: str = Field("", description="Path below which a proxy shows the HTTP API, as /sms; empty: none.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."

@@ -1,7 +1,7 @@
 """Which drawn messages wait for a label, and where do the answers go? To this machine's store, or a server's API."""
 
 import getpass
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,12 +10,12 @@ from typing import Any, Final, Protocol
 import httpx
 
 from autoretrain.adapters.store import Store
+from autoretrain.adapters.store.audit import ASK_LEASE
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.messages import Label, LabelKind, NewLabel
 
 ANSWER_SECONDS: Final = 10.0
-MOST_AT_ONCE: Final = 100
-"""So many messages a server hands out in one answer."""
+NOTHING_WAITS: Final = "Nothing waits for a label. The share that is drawn is spec.monitoring.audit.rate."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,14 @@ class DrawnMessage:
 class LabelQueue(Protocol):
     """Where drawn messages come from, and labels of them go to."""
 
-    def draw(self, limit: int) -> Sequence[DrawnMessage]:
-        """Return the next messages; they are not handed out again for a while."""
+    def draw(self) -> DrawnMessage | None:
+        """Return the next message; it is not handed out again for a while. None: none is free.
+
+        One at a time, so that who stops, in whatever way, keeps no more than that one from the others.
+        """
+
+    def explain_none(self) -> str:
+        """Say in a sentence why none is free."""
 
     def answer(self, message: DrawnMessage, label: Label) -> None:
         """Keep the label; it is on the disk when this returns. Raises AutoRetrainError where it is not."""
@@ -42,9 +48,15 @@ class StoreQueue:
 
     store: Store
 
-    def draw(self, limit: int) -> Sequence[DrawnMessage]:
-        drawn = self.store.labels_to_ask(limit=limit, now=datetime.now(UTC))
-        return [DrawnMessage(prediction_id=one.prediction_id, text=one.text) for one in drawn]
+    def draw(self) -> DrawnMessage | None:
+        drawn = self.store.labels_to_ask(limit=1, now=datetime.now(UTC))
+        return DrawnMessage(prediction_id=drawn[0].prediction_id, text=drawn[0].text) if drawn else None
+
+    def explain_none(self) -> str:
+        count, until = self.store.handed_out(now=datetime.now(UTC))
+        if until is None:
+            return NOTHING_WAITS
+        return f"No message is free: {count} handed out until {until.astimezone():%H:%M}, to you or to somebody else."
 
     def answer(self, message: DrawnMessage, label: Label) -> None:
         given = NewLabel(
@@ -71,9 +83,13 @@ class ServedQueue:
         with httpx.Client(base_url=address, headers=headers, timeout=ANSWER_SECONDS) as http:
             yield cls(http)
 
-    def draw(self, limit: int) -> Sequence[DrawnMessage]:
-        answer = self._ask("GET", "/labels/next", params={"limit": min(limit, MOST_AT_ONCE)})
-        return [DrawnMessage(prediction_id=one["prediction_id"], text=one["message"]) for one in answer["messages"]]
+    def draw(self) -> DrawnMessage | None:
+        drawn = self._ask("GET", "/labels/next", params={"limit": 1})["messages"]
+        return DrawnMessage(prediction_id=drawn[0]["prediction_id"], text=drawn[0]["message"]) if drawn else None
+
+    def explain_none(self) -> str:
+        minutes = int(ASK_LEASE.total_seconds() // 60)  # the API does not tell the two apart
+        return f"{NOTHING_WAITS} Or all that waits was handed out in the last {minutes} minutes."
 
     def answer(self, message: DrawnMessage, label: Label) -> None:
         given = {"prediction_id": message.prediction_id, "label": label.value}

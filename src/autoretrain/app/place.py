@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from autoretrain.adapters.settings import Settings
 from autoretrain.app.local import LocalWorld, utc_now
 from autoretrain.app.passes import run_pass
-from autoretrain.app.traffic import traffic_by_version
-from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.app.traffic import VersionTraffic, traffic_by_version
+from autoretrain.domain.errors import ArtefactRejected, AutoRetrainError
+from autoretrain.domain.observation import Performance
 from autoretrain.domain.status import Status
+from autoretrain.ml.linear import LinearModel
 from autoretrain.ml.performance import measure_performance
 
 MOST_PREDICTIONS: Final = 10_000
@@ -83,13 +85,8 @@ class LocalPlace:
         since = utc_now() - timedelta(seconds=spec.monitoring.max_age_seconds)
         rows = []
         for entry in traffic_by_version(store.recent_predictions(version=None, since=since, limit=MOST_PREDICTIONS)):
-            audited, pending = store.audited(version=entry.version, since=since)
-            live = measure_performance(
-                audited,
-                model_version=entry.version,
-                pending=pending,
-                window_labels=spec.triggers.performance.min_labels,
-            )
+            live = self._live(entry, since=since, window_labels=spec.triggers.performance.min_labels)
+            overall = live.overall if live else None
             rows.append(
                 {
                     "version": f"v{entry.version}",
@@ -97,12 +94,31 @@ class LocalPlace:
                     "messages": entry.messages,
                     "spam_share": entry.spam_share,
                     "disagreement": entry.disagreement,
-                    "audit_labels": live.labels,
-                    "accuracy": live.overall.accuracy.value if live.overall else None,
-                    "f1": live.overall.f1.value if live.overall and live.overall.f1 else None,
+                    "audit_labels": live.labels if live else None,
+                    "accuracy": overall.accuracy.value if overall else None,
+                    "f1": overall.f1.value if overall and overall.f1 else None,
                 }
             )
         return rows
+
+    def _live(self, entry: VersionTraffic, *, since: datetime, window_labels: int) -> Performance | None:
+        """Measure an entry by the audit sample; None for a shadow whose artefact is gone, and its threshold with it."""
+        store, version = self.world.store, entry.version
+        if entry.role == "shadow":
+            threshold = self._threshold(version)
+            if threshold is None:
+                return None
+            audited, pending = store.audited_shadow(version=version, threshold=threshold, since=since)
+        else:
+            audited, pending = store.audited(version=version, since=since)
+        return measure_performance(audited, model_version=version, pending=pending, window_labels=window_labels)
+
+    def _threshold(self, version: str) -> float | None:
+        artefact = self.world.store.artefact_by_version(version)
+        try:
+            return LinearModel.load(artefact.model).threshold if artefact else None
+        except ArtefactRejected:
+            return None
 
     def request(self, *, suspend: bool | None = None, **changes: str) -> None:
         self.world.state.request(self.key, suspend=suspend, **changes)

@@ -238,6 +238,7 @@ def serving_settings(model: SpamModel) -> dict[str, str]:
         "AUTORETRAIN_AUDIT_RATE": str(monitoring.audit_rate),
         "AUTORETRAIN_DRIFT_THRESHOLD": str(model.spec.triggers.drift.threshold),
         "AUTORETRAIN_DRIFT_MIN_SAMPLES": str(monitoring.min_samples),
+        "AUTORETRAIN_WINDOW_MAX_AGE_SECONDS": str(monitoring.max_age_seconds),
     }
 
 

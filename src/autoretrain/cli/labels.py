@@ -26,7 +26,7 @@ HTTP_PORT: Final = 80
 def add_commands(commands: Any) -> None:
     label = commands.add_parser("label", help="label the messages that were drawn for the audit sample")
     add_place_options(label)
-    label.add_argument("--limit", type=int, default=20, help="how many to ask for (default: 20)")
+    label.add_argument("--limit", type=int, default=20, help="how many to ask for at most (default: 20)")
     label.set_defaults(run=answer_queue)
 
     labels = commands.add_parser("labels", help="import labels, list and approve their sources")
@@ -73,13 +73,13 @@ def open_queue(arguments: argparse.Namespace) -> Iterator[LabelQueue]:
 def answer_queue(arguments: argparse.Namespace) -> int:
     """Show one message after another and store each answer before the next is shown."""
     with open_queue(arguments) as queue:
-        drawn = queue.draw(arguments.limit)
-        if not drawn:
-            sys.stdout.write("Nothing waits for a label. The share that is drawn is spec.monitoring.audit.rate.\n")
-            return 0
         done = 0
-        for number, message in enumerate(drawn, start=1):
-            answer = ask(message.text, position=f"{number}/{len(drawn)}")
+        for number in range(1, arguments.limit + 1):
+            message = queue.draw()
+            if message is None:
+                sys.stdout.write(f"{queue.explain_none()}\n")
+                break
+            answer = ask(message.text, number=number)
             if answer is None:
                 break
             if answer:
@@ -89,9 +89,9 @@ def answer_queue(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def ask(text: str, *, position: str) -> str | None:
+def ask(text: str, *, number: int) -> str | None:
     """Return an answer, '' to skip, None to stop. The model's verdict is not shown: it would bias the answer."""
-    sys.stdout.write(f"\n[{position}] {text}\n")
+    sys.stdout.write(f"\n[{number}] {text}\n")
     while True:
         try:
             answer = input("spam, ham, skip or quit? [s/h/k/q] ").strip().lower()

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from autoretrain.adapters.settings import Settings
+from autoretrain.app.label_queue import StoreQueue
 from autoretrain.app.local import LocalWorld
 from autoretrain.dashboard import queries
 from autoretrain.domain.errors import AutoRetrainError
@@ -98,7 +99,7 @@ def show_label_queue(world: LocalWorld) -> None:
     if not waiting:
         waiting += queries.next_to_label(world)
     if not waiting:
-        st.info("Nothing waits for a label.")
+        st.info(StoreQueue(world.store).explain_none())
         return
 
     def answer(prediction: Prediction, label: Label) -> None:

@@ -113,7 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
             plane, parts.worker, threshold=settings.drift_threshold, min_samples=settings.drift_min_samples
         )
     )
-    performance = PerformanceDesk(store, calls)
+    performance = PerformanceDesk(store, calls, window_seconds=settings.window_max_age_seconds)
     app.include_router(build_status_routes(plane, watch, metrics, performance=performance, name=settings.model))
     app.include_router(build_inference_routes(plane, name=settings.model))
     complete_openapi(app)

@@ -46,8 +46,12 @@ class InvalidBody(Exception):  # noqa: N818 - named for what the client sent
         super().__init__("the request is not valid")
 
 
-def problem(path: str, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """The answer for an error at `path`; `members` are added to the problem document."""
+def problem(
+    scope: Scope, status: int, detail: str, *, headers: dict[str, str] | None = None, **members: Any
+) -> Response:
+    """The answer for an error of the request in `scope`; `members` are added to the problem document."""
+    # Below a proxy's path the routes are the same, so their errors are too.
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
     if path == "/v2" or path.startswith("/v2/"):
         body: dict[str, Any] = {"error": detail}
         media_type = "application/json"
@@ -86,7 +90,7 @@ def _invalid(request: Request, errors: Sequence[Any]) -> Response:
     described = describe_errors(errors)
     first = ": ".join(part for part in described[0].values() if part)
     more = f" (and {len(described) - 1} more)" if len(described) > 1 else ""
-    return problem(request.url.path, 422, f"{first}{more}", errors=described)
+    return problem(request.scope, 422, f"{first}{more}", errors=described)
 
 
 def add_error_answers(app: FastAPI) -> None:
@@ -95,7 +99,7 @@ def add_error_answers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers) if error.headers else None
-        return problem(request.url.path, error.status_code, str(error.detail), headers=headers)
+        return problem(request.scope, error.status_code, str(error.detail), headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid_request(request: Request, error: RequestValidationError) -> Response:
@@ -113,7 +117,7 @@ def _answer_with(status: int) -> Callable[[Request, Exception], Awaitable[Respon
     headers = {"retry-after": RETRY_AFTER_SECONDS} if status in {429, 503} else None
 
     async def answer(request: Request, error: Exception) -> Response:
-        return problem(request.url.path, status, str(error), headers=headers)
+        return problem(request.scope, status, str(error), headers=headers)
 
     return answer
 
@@ -140,5 +144,5 @@ class LastResort:
             where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-4:]]
             log.error("request failed", path=scope["path"], error=type(error).__name__, where=where)
             if not started:
-                response = problem(scope["path"], 500, "the server failed on this request; its log says where")
+                response = problem(scope, 500, "the server failed on this request; its log says where")
                 await response(scope, receive, send)

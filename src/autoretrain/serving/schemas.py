@@ -57,7 +57,8 @@ class PredictRequest(Body):
 class BatchRequest(Body):
     messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_BATCH, examples=[[EXAMPLE_SPAM]])]
     record: Annotated[
-        bool, Field(description="False: neither stored nor counted, as for messages that are no traffic.")
+        bool,
+        Field(description="False: answered by the champion alone, and neither stored nor counted: it is no traffic."),
     ] = True
 
 
@@ -195,6 +196,7 @@ class VersionPerformance(BaseModel):
 
 class PerformanceResponse(VersionPerformance):
     measured_at: datetime
+    window_seconds: Annotated[int, Field(description="Age of a prediction up to which it counts in `live`.")]
     experiment: VersionPerformance | None = None
 
 

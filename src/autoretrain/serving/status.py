@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 import orjson
@@ -45,6 +45,10 @@ class AuditStore(Protocol):
 
     def audited(self, *, version: str | None, since: datetime | None) -> tuple[list[AuditedPrediction], int]: ...
 
+    def audited_shadow(
+        self, *, version: str, threshold: float, since: datetime | None
+    ) -> tuple[list[AuditedPrediction], int]: ...
+
 
 def build_current_model(lineup: Lineup, *, name: str) -> CurrentModel:
     champion, wanted = lineup.champion, lineup.deployment.experiment
@@ -78,10 +82,18 @@ def _training_metrics(model: ServedModel) -> dict[str, Any]:
 
 
 class PerformanceDesk:
-    """Live quality by version, measured at most once in PERFORMANCE_CACHE_SECONDS."""
+    """Live quality by version, of the last `window_seconds`; measured at most once in PERFORMANCE_CACHE_SECONDS."""
 
-    def __init__(self, store: AuditStore, calls: StoreCalls, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: AuditStore,
+        calls: StoreCalls,
+        *,
+        window_seconds: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store, self._calls, self._clock = store, calls, clock
+        self._window_seconds = window_seconds
         self._cached: tuple[float, Lineup, PerformanceResponse] | None = None
 
     async def measure(self, lineup: Lineup) -> PerformanceResponse:
@@ -89,18 +101,30 @@ class PerformanceDesk:
             at, of, measured = self._cached
             if of is lineup and self._clock() - at < PERFORMANCE_CACHE_SECONDS:
                 return measured
-        versions = [await self._version(model, role) for model, role in lineup.models()]
+        now = datetime.now(UTC)
+        since = now - timedelta(seconds=self._window_seconds)
+        versions = [
+            await self._version(model, role, since=since, shadow=model is lineup.shadow)
+            for model, role in lineup.models()
+        ]
         measured = PerformanceResponse(
             **versions[0].model_dump(),
-            measured_at=datetime.now(UTC),
+            measured_at=now,
+            window_seconds=self._window_seconds,
             experiment=versions[1] if len(versions) > 1 else None,
         )
         self._cached = (self._clock(), lineup, measured)
         return measured
 
-    async def _version(self, model: ServedModel, role: str) -> VersionPerformance:
+    async def _version(self, model: ServedModel, role: str, *, since: datetime, shadow: bool) -> VersionPerformance:
+        def sample() -> tuple[list[AuditedPrediction], int]:
+            if shadow:
+                threshold = model.model.threshold
+                return self._store.audited_shadow(version=model.version, threshold=threshold, since=since)
+            return self._store.audited(version=model.version, since=since)
+
         def measure() -> tuple[Performance, int]:
-            audited, pending = self._store.audited(version=model.version, since=None)
+            audited, pending = sample()
             measured = measure_performance(
                 audited, model_version=model.version, pending=pending, window_labels=LABEL_WINDOW
             )
@@ -169,7 +193,7 @@ def build_status_routes(
 
     def readiness(request: Request) -> Response:
         if not plane.ready:
-            return problem(request.url.path, 503, plane.not_ready_reason, headers={"retry-after": "1"})
+            return problem(request.scope, 503, plane.not_ready_reason, headers={"retry-after": "1"})
         health = Health(status="ok", model_version=plane.lineup.champion.name, detail=watch.problem)
         return json_answer(health.model_dump(mode="json"))
 

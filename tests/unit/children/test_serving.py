@@ -53,6 +53,11 @@ def probe(path, period, failures):
     }
 
 
+def test_serving_measures_over_the_window_of_the_document():
+    long = document(monitoring={"window": {"maxAgeSeconds": 3600}})
+    assert variables_of(children_of(long)[DEPLOYMENT])["AUTORETRAIN_WINDOW_MAX_AGE_SECONDS"] == "3600"
+
+
 def test_the_deployment_of_the_minimal_document():
     assert without_hash(children_of(document())[DEPLOYMENT]) == {
         "apiVersion": "apps/v1",
@@ -108,6 +113,7 @@ def test_the_deployment_of_the_minimal_document():
                                 {"name": "AUTORETRAIN_AUDIT_RATE", "value": "0.01"},
                                 {"name": "AUTORETRAIN_DRIFT_THRESHOLD", "value": "0.15"},
                                 {"name": "AUTORETRAIN_DRIFT_MIN_SAMPLES", "value": "200"},
+                                {"name": "AUTORETRAIN_WINDOW_MAX_AGE_SECONDS", "value": "86400"},
                                 {
                                     "name": "AUTORETRAIN_STORE_URL",
                                     "valueFrom": {

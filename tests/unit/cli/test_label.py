@@ -3,18 +3,22 @@
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from autoretrain.adapters.store import Store
 from autoretrain.cli.main import main
+from autoretrain.domain.messages import Label, Prediction
+from tests.spec_cases import VALID_TEXT
 
 HERE = ["sms-spam", "--namespace", "spam"]
 MESSAGES = [{"prediction_id": f"id-{number}", "message": f"message {number}"} for number in range(3)]
 
 
 class Api(BaseHTTPRequestHandler):
-    """What the routes of labels answer; keeps what it was sent."""
+    """What the routes of labels answer, each message once; keeps what it was sent."""
 
     sent: list[tuple[str, str | None, object]]
     messages: list[dict[str, str]]
@@ -22,7 +26,9 @@ class Api(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.sent.append((self.path, self.headers["x-api-key"], None))
-        self.reply({"messages": self.messages})
+        limit = int(self.path.partition("limit=")[2])
+        handed, self.messages[:] = self.messages[:limit], self.messages[limit:]
+        self.reply({"messages": handed})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -44,7 +50,7 @@ class Api(BaseHTTPRequestHandler):
 @pytest.fixture
 def api(cluster) -> Iterator[type[Api]]:
     """An API on this machine that the fake kubectl says it forwards to."""
-    handler = type("OneApi", (Api,), {"sent": [], "messages": MESSAGES, "refusal": None})
+    handler = type("OneApi", (Api,), {"sent": [], "messages": list(MESSAGES), "refusal": None})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -52,6 +58,34 @@ def api(cluster) -> Iterator[type[Api]]:
         yield handler
         server.shutdown()
         thread.join(5)
+
+
+NEXT = ("/labels/next?limit=1", None, None)
+
+
+@pytest.fixture
+def waiting(tmp_path, monkeypatch) -> Iterator[Store]:
+    """This machine's store, in which three messages wait."""
+    document = tmp_path / "model.yaml"
+    document.write_text(VALID_TEXT)
+    monkeypatch.setenv("AUTORETRAIN_SPEC", str(document))
+    monkeypatch.setenv("AUTORETRAIN_STATE_DIR", str(tmp_path))
+    drawn = [
+        Prediction(
+            prediction_id=one["prediction_id"],
+            text=one["message"],
+            label=Label.HAM,
+            score=0.1,
+            model_version="1",
+            at=datetime.now(UTC),
+            audit_probability=0.5,
+        )
+        for one in MESSAGES
+    ]
+    with Store(f"sqlite:///{tmp_path / 'store.db'}", model="default.sms-spam") as store:
+        store.migrate()
+        store.add_predictions(drawn)
+        yield store
 
 
 @pytest.fixture
@@ -69,12 +103,14 @@ def test_each_answer_is_sent_by_itself_and_a_skipped_message_is_not(api, answers
     answers("s", "k", "ham")
     assert main(["label", *HERE, "--limit", "3"]) == 0
     assert api.sent == [
-        ("/labels/next?limit=3", None, None),
+        NEXT,
         ("/labels", None, {"labels": [{"prediction_id": "id-0", "label": "spam"}]}),
+        NEXT,
+        NEXT,
         ("/labels", None, {"labels": [{"prediction_id": "id-2", "label": "ham"}]}),
     ]
     out = capsys.readouterr().out
-    assert "[3/3] message 2\n" in out
+    assert "[3] message 2\n" in out
     assert out.endswith("2 labels stored.\n")
 
 
@@ -84,23 +120,25 @@ def test_who_quits_keeps_what_was_answered(api, answers, capsys):
     assert capsys.readouterr().out.endswith("1 labels stored.\n")
 
 
-def test_no_more_is_asked_for_than_one_answer_holds(api, answers):
-    answers("q")
-    assert main(["label", *HERE, "--limit", "5000"]) == 0
-    assert api.sent[0][0] == "/labels/next?limit=100"
-
-
-def test_where_nothing_waits_it_is_said_what_decides_that(api, capsys):
-    api.messages = []
+def test_who_quits_leaves_the_rest_to_who_comes_next(api, answers):
+    answers("s", "q")
     assert main(["label", *HERE]) == 0
-    assert "spec.monitoring.audit.rate" in capsys.readouterr().out
+    assert api.messages == MESSAGES[2:]
+
+
+def test_where_a_server_has_nothing_free_both_reasons_are_said(api, capsys):
+    api.messages.clear()
+    assert main(["label", *HERE]) == 0
+    out = capsys.readouterr().out
+    assert "spec.monitoring.audit.rate" in out
+    assert "handed out in the last 10 minutes" in out
 
 
 def test_the_key_of_the_environment_is_shown_to_the_api(api, answers, monkeypatch):
     monkeypatch.setenv("AUTORETRAIN_API_KEY", "key-of-ann")
     answers("h", "q")
     assert main(["label", *HERE]) == 0
-    assert [key for _, key, _ in api.sent] == ["key-of-ann", "key-of-ann"]
+    assert {key for _, key, _ in api.sent} == {"key-of-ann"}
 
 
 def test_a_missing_key_is_said_with_where_to_put_it(api, capsys):
@@ -132,3 +170,32 @@ def test_a_server_that_is_gone_is_said_to_be(cluster, capsys):
     cluster.change(serving=f"127.0.0.1:{port}")
     assert main(["label", *HERE]) == 1
     assert "serving gave no answer to GET /labels/next" in capsys.readouterr().err
+
+
+def test_who_quits_and_starts_again_is_asked_on(waiting, answers, capsys):
+    answers("q")
+    assert main(["label"]) == 0
+    answers("s", "h")
+    assert main(["label"]) == 0
+    out = capsys.readouterr().out
+    assert "[2] message 0\n" in out
+    assert out.endswith("2 labels stored.\n")
+
+
+def test_what_is_handed_out_is_not_said_to_be_nothing(waiting, answers, capsys):
+    answers("k", "k", "k")
+    assert main(["label"]) == 0
+    _, until = waiting.handed_out(now=datetime.now(UTC))
+    told = f"No message is free: 3 handed out until {until.astimezone():%H:%M}, "
+    assert told in capsys.readouterr().out
+    assert main(["label"]) == 0
+    assert told in capsys.readouterr().out
+
+
+def test_where_nothing_was_drawn_it_is_said_what_decides_that(waiting, answers, capsys):
+    answers("s", "s", "s")
+    assert main(["label"]) == 0
+    assert main(["label"]) == 0
+    assert (
+        "Nothing waits for a label. The share that is drawn is spec.monitoring.audit.rate.\n" in capsys.readouterr().out
+    )

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from autoretrain.app import scheduling
+from autoretrain.app.local import LocalWorld
 from autoretrain.app.passes import PassResult
 from autoretrain.cli.check import acting_and_printing
 from autoretrain.decide.transition import decide
@@ -46,5 +47,6 @@ def test_the_monitor_says_where_things_stand_and_then_only_what_is_new(unchanged
 def test_the_schedule_says_when_it_looks_next(unchanged, capsys, monkeypatch):
     result = a_pass(unchanged)
     monkeypatch.setattr(scheduling, "run_pass", lambda _world, _now: result)
-    wake = scheduling.pass_and_next_wake(None)
+    monkeypatch.setattr(LocalWorld, "tidy_when_due", lambda _world, _now: None)
+    wake = scheduling.pass_and_next_wake(LocalWorld.__new__(LocalWorld))
     assert f"; next look at {wake:%Y-%m-%d %H:%M:%S} UTC\n" in capsys.readouterr().out

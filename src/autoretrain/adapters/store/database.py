@@ -22,6 +22,7 @@ CONNECTIONS = 2
 CONNECT_TIMEOUT_SECONDS = 5
 LOCK_TIMEOUT_SECONDS = 5
 STATEMENT_TIMEOUT_SECONDS = 30
+MIGRATE_SECONDS = 60
 
 # FULL waits for the disk at every commit, NORMAL at checkpoints only: a power cut may then cost the newest predictions,
 # never the file. IMMEDIATE takes the writer's place at once, while waiting for it is still possible.
@@ -72,18 +73,29 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the tables to the newest revision; safe to run from several processes at once."""
-        # Alembic is imported where it is used: serving never migrates and starts faster without it.
+        path = _sqlite_path(self._url)
+        if path is None:
+            self._upgrade()
+            return
+        # Imported where it is used: serving never migrates and carries no such library.
+        from filelock import FileLock
+
+        with self._named_errors():
+            # Messages are personal data: nobody else on this machine needs to read them.
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # SQLite does not wait where two processes set the mode of one new file: one of them would fail at once.
+            with FileLock(f"{path}.migrate", timeout=MIGRATE_SECONDS):
+                with self._begin("PRAGMA journal_mode = WAL", "BEGIN"):
+                    pass  # the file remembers its mode, and outside of a transaction is the only place to set it
+                self._upgrade()
+
+    def _upgrade(self) -> None:
+        # Alembic is imported where it is used, too: serving starts faster without it.
         from alembic import command
         from alembic.config import Config
 
         config = Config()
         config.set_main_option("script_location", "autoretrain.adapters.store:migrations")
-        if path := _sqlite_path(self._url):
-            with self._named_errors():
-                # Messages are personal data: nobody else on this machine needs to read them.
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with self._begin("PRAGMA journal_mode = WAL", "BEGIN"):
-                    pass  # the file remembers its mode, and outside of a transaction is the only place to set it
         with self.write("migrate") as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
