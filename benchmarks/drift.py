@@ -89,7 +89,9 @@ def main() -> int:
     bound_streams(bounds, judged)
     print("\nFalse alarms, windows resampled from uci_holdout_A.csv (holds for this corpus)")
     for size, windows in ((WINDOW, options.windows), (50, options.windows // 2), (1000, options.windows // 4)):
-        found = false_alarms(champion, holdout, windows=windows, size=size, seed=options.seed)
+        found = false_alarms(
+            champion, holdout, windows=windows, size=size, seed=options.seed, audit_rate=options.audit_rate
+        )
         print(f"  windows of {size:4}: {found}", flush=True)
         if size == WINDOW:
             bound_false_alarms(bounds, found)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 from bounds import clopper_pearson
-from drift_champion import WINDOW, Champion, Watch
+from drift_champion import WINDOW, Auditors, Champion, Watch
 
 from autoretrain.domain.drift import DriftReport
 from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.ml.drift.calibration import THRESHOLD
 
 RUN_LENGTH = 8  # false alarms: so many windows share one history, as in a stream
+AUDIT_RATE = 0.2
 WAVE_LENGTH = 4  # windows
 WAVE_PARTS = (0.3, 0.5, 0.75, 1.0)
 
@@ -44,18 +45,27 @@ class FalseAlarms:
 
 
 def false_alarms(
-    champion: Champion, rows: Sequence[LabelledMessage], *, windows: int, size: int, seed: int
+    champion: Champion,
+    rows: Sequence[LabelledMessage],
+    *,
+    windows: int,
+    size: int,
+    seed: int,
+    audit_rate: float = AUDIT_RATE,
 ) -> FalseAlarms:
-    """Windows drawn without replacement from rows that neither model nor reference saw, in runs with a history."""
+    """Windows drawn without replacement from rows that neither model nor reference saw, in runs with a history and
+    audit labels."""
     rng = np.random.default_rng(seed)
     scores: dict[str, float] = {}
     alone = with_history = named_prior = 0
     history: list[DriftReport] = []
+    auditors = Auditors(champion, audit_rate, rng)
     for index in range(windows):
         if index % RUN_LENGTH == 0:
-            history = []
-        texts = [rows[row].text for row in rng.choice(len(rows), size, replace=False)]
-        report = champion.report(texts, scores, history=history)
+            history, auditors = [], Auditors(champion, audit_rate, rng)
+        drawn = [rows[row] for row in rng.choice(len(rows), size, replace=False)]
+        report = champion.report([row.text for row in drawn], scores, history=history, audited=auditors.matured)
+        auditors.label(drawn, scores)
         history.append(report)
         with_history += report.score > THRESHOLD
         alone += report.score > THRESHOLD and report.accumulated <= THRESHOLD

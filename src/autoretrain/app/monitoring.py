@@ -46,7 +46,7 @@ class WindowMonitor:
             if not is_complete([row for _, row in rows], spec=spec, now=now):
                 break
             history = self.store.reports(version=deployed.version, limit=HISTORY_WINDOWS)
-            since = history[-LABELLED_WINDOWS].started_at if len(history) >= LABELLED_WINDOWS else rows[0][1].at
+            since = history[-LABELLED_WINDOWS:][0].started_at if history else rows[0][1].at
             audited, _ = self.store.audited(version=deployed.version, since=since)
             report = evaluate_window(detector, rows, version=deployed.version, history=history, audited=audited)
             self.store.save_report(report, first_sequence=rows[0][0], last_sequence=rows[-1][0])

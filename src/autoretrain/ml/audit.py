@@ -18,6 +18,11 @@ ASSUMED_BOOSTED_SHARE = 0.18
 0.05 or 0.30, `rate` is met 0.68 or 1.29 times over: the estimates stay unbiased, only the work changes."""
 
 
+def is_boosted(label: Label, confidence: float) -> bool:
+    """Is an answer of this label, and calibrated probability of it, in the stratum that is drawn oftener?"""
+    return label is Label.SPAM or confidence < UNSURE
+
+
 def audit_probability(label: Label, confidence: float, *, rate: float) -> float:
     """The chance in [0, 1] with which a prediction is drawn; `rate` in [0, 1] is the intended mean over traffic.
 
@@ -25,7 +30,7 @@ def audit_probability(label: Label, confidence: float, *, rate: float) -> float:
     probability of `label`. No message has chance 0 while `rate` is positive, so confident misses are found too.
     """
     boosted = min(1.0, BOOST * rate)
-    if label is Label.SPAM or confidence < UNSURE:
+    if is_boosted(label, confidence):
         return boosted
     return (rate - ASSUMED_BOOSTED_SHARE * boosted) / (1 - ASSUMED_BOOSTED_SHARE)
 

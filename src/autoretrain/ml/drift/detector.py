@@ -70,7 +70,11 @@ class DriftDetector:
             [texts[index] for index in kept], [known[index] for index in kept], threshold=self._model.threshold
         )
         past = [report for report in history if report.model_version == model_version]
-        labels = label_metrics(audited, reference=self._references.labelled)
+        labels = label_metrics(
+            audited,
+            scores=self._model.scores([row.text for row in audited]),
+            reference=self._references.labelled,
+        )
         comparisons = [_compare(window, reference, history=past, labels=labels) for reference in self._references.sets]
         best = min(comparisons, key=lambda comparison: comparison.verdict.score)
         return DriftReport(

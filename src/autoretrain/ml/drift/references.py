@@ -14,6 +14,7 @@ import numpy as np
 
 from autoretrain.domain.errors import ArtefactRejected, BadData
 from autoretrain.domain.messages import Label, LabelledMessage
+from autoretrain.ml.audit import is_boosted
 from autoretrain.ml.clusters import cap_per_cluster, cluster_ids
 from autoretrain.ml.drift.calibration import Floor, floors_of
 from autoretrain.ml.drift.corpus import Corpus, Ints, suspect_level, views_of
@@ -43,10 +44,11 @@ class GoldenHam:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledCounts:
-    """Of the base set's rows with one predicted label: how many, and how many of these predictions are wrong."""
+    """The base set's rows with one predicted label: how many, and the errors in each stratum of the audit."""
 
     rows: int
-    errors: int
+    boosted_errors: int
+    plain_errors: int
 
 
 class ReferenceSet:
@@ -117,7 +119,7 @@ def build_references(
     document = {
         "format": FORMAT,
         "sets": [_rendered(item) for item in sets],
-        "labelled": _labelled(kept, sets[0].scores, threshold=model.threshold),
+        **_labelled(kept, sets[0].scores, threshold=model.threshold),
         "golden_ham": _golden_ham(kept, model=model),
     }
     return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
@@ -136,7 +138,7 @@ def parse_references(data: bytes, *, threshold: float) -> References:
             raise ArtefactRejected(f"drift reference of format {document['format']!r}; this version reads {FORMAT}")
         return References(
             sets=tuple(_parsed_set(item, threshold=threshold) for item in document["sets"]),
-            labelled={Label(label): LabelledCounts(**counts) for label, counts in document["labelled"].items()},
+            labelled=_parsed_counts(document),
             golden_ham=GoldenHam(
                 texts=tuple(document["golden_ham"]["texts"]), flagged=float(document["golden_ham"]["flagged"])
             ),
@@ -162,15 +164,31 @@ def _parsed_set(item: dict[str, Any], *, threshold: float) -> ReferenceSet:
     return ReferenceSet(item["name"], item["texts"], item["scores"], threshold=threshold, floors=floors)
 
 
-def _labelled(
-    rows: Sequence[LabelledMessage], scores: Sequence[float], *, threshold: float
-) -> dict[str, dict[str, int]]:
+def _labelled(rows: Sequence[LabelledMessage], scores: Sequence[float], *, threshold: float) -> dict[str, Any]:
+    """Boosted errors stand beside the counts, not in them: so versions that do not know of them read the artefact."""
     counts = {label.value: {"rows": 0, "errors": 0} for label in Label}
+    boosted = dict.fromkeys(counts, 0)
     for row, score in zip(rows, scores, strict=True):
-        predicted = Label.SPAM if score >= threshold else Label.HAM
+        predicted, confidence = (Label.SPAM, score) if score >= threshold else (Label.HAM, 1.0 - score)
+        wrong = predicted is not row.label
         counts[predicted]["rows"] += 1
-        counts[predicted]["errors"] += predicted is not row.label
-    return counts
+        counts[predicted]["errors"] += wrong
+        boosted[predicted] += wrong and is_boosted(predicted, confidence)
+    return {"labelled": counts, "boosted_errors": boosted}
+
+
+def _parsed_counts(document: dict[str, Any]) -> dict[Label, LabelledCounts]:
+    """Earlier artefacts do not say which errors are boosted. All might be, and none: each stratum is taken to hold them
+    all, which finds drift later but raises no false alarm."""
+    found = {}
+    for label, counts in document["labelled"].items():
+        rows, errors = counts["rows"], counts["errors"]
+        boosted, plain = errors, errors
+        if "boosted_errors" in document:
+            boosted = document["boosted_errors"][label]
+            plain = errors - boosted
+        found[Label(label)] = LabelledCounts(rows=rows, boosted_errors=boosted, plain_errors=plain)
+    return found
 
 
 def _golden_ham(rows: Sequence[LabelledMessage], *, model: LinearModel) -> dict[str, Any]:

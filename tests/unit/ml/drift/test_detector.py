@@ -175,7 +175,7 @@ def audit_labels(count, wrong, *, predicted):
     other = {Label.HAM: Label.SPAM, Label.SPAM: Label.HAM}[predicted]
     return [
         AuditedPrediction(
-            text="x",
+            text="x" * (index + 1),  # none a copy of another
             predicted=predicted,
             label=other if index < wrong else predicted,
             probability=0.2,

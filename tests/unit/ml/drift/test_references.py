@@ -5,7 +5,7 @@ import pytest
 from autoretrain.domain.errors import ArtefactRejected, BadData
 from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.ml.drift import reference, references
-from autoretrain.ml.drift.references import GOLDEN_HAM, build_references, parse_references
+from autoretrain.ml.drift.references import GOLDEN_HAM, LabelledCounts, build_references, parse_references
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,38 @@ def test_the_artefact_survives_reading(model, reference_bytes):
     )
     assert {name: floor.as_json() for name, floor in base.floors.items()} == document["sets"][0]["floors"]
     assert sum(counts.rows for counts in read.labelled.values()) == len(base.texts)
+
+
+def test_errors_are_counted_by_stratum_of_the_audit(traffic):
+    class OneMind:
+        """Finds one message unsure ham, one sure ham and one spam, and all of them are wrong; right about the rest."""
+
+        threshold = 0.5
+
+        def __init__(self, rows):
+            self._scores = {row.text: 0.99 if row.label is Label.SPAM else 0.01 for row in rows}
+            spam, ham = ([row.text for row in rows if row.label is label] for label in (Label.SPAM, Label.HAM))
+            self._scores |= {spam[0]: 0.3, spam[1]: 0.02, ham[0]: 0.8}
+
+        def scores(self, texts):
+            return [self._scores[text] for text in texts]
+
+    rows = traffic().draw(150, seed=4)
+    spam = sum(row.label is Label.SPAM for row in rows)
+    assert parse_references(build_references(OneMind(rows), rows, seed=0), threshold=0.5).labelled == {
+        Label.SPAM: LabelledCounts(rows=spam - 1, boosted_errors=1, plain_errors=0),
+        Label.HAM: LabelledCounts(rows=151 - spam, boosted_errors=1, plain_errors=1),
+    }
+
+
+def test_an_artefact_that_does_not_tell_the_strata_apart_takes_every_error_for_either(model, reference_bytes):
+    document = json.loads(reference_bytes)
+    del document["boosted_errors"]
+    read = parse_references(json.dumps(document).encode(), threshold=model.threshold)
+    for label, counts in document["labelled"].items():
+        rows, errors = counts.pop("rows"), counts.pop("errors")
+        assert read.labelled[label] == LabelledCounts(rows=rows, boosted_errors=errors, plain_errors=errors)
+        assert counts == {}  # versions before read nothing else here
 
 
 def test_at_most_three_copies_of_a_campaign_are_in_a_reference(model, rows):
