@@ -32,7 +32,7 @@ from controller_world import build_world, prometheus, write_answers, write_listi
 
 from controller.cache import WatchCache
 from controller.cluster import JOB, SPAM_MODEL, key_of
-from controller.prometheus import QUERIES
+from controller.prometheus import MODELS_A_QUERY, QUERIES
 from controller.watches import list_all
 from tests.operator.operator_world import OperatorWorld
 
@@ -100,10 +100,10 @@ def main() -> int:
         with prometheus(directory) as url:
             found = measure_rest(directory, url=url, passes=options.passes, now=world.now)
             seconds = asyncio.run(drift_to_jobs(world, url=url, drifting=drifting, order=random))
-    return report(found, seconds)
+    return report(found, seconds, models=options.models)
 
 
-def report(found: Rest, seconds: list[float]) -> int:
+def report(found: Rest, seconds: list[float], *, models: int) -> int:
     n, longest, p95 = len(seconds), seconds[-1], quantiles(seconds, n=20)[-1]
     print(
         f"listing {found.listing_seconds:.1f} s, {found.listed_mib:.0f} MiB after it; at most {found.peak_mib:.0f} MiB"
@@ -112,8 +112,10 @@ def report(found: Rest, seconds: list[float]) -> int:
           f"{found.cpu_passes:.0f} in a second of CPU; {found.queries} queries in {found.seconds:.0f} s")  # fmt: skip
     print(f"drift to Job, n = {n}: median {median(seconds):.2f} s, p95 {p95:.2f} s, longest {longest:.2f} s")
     rate, memory, growth = found.steady_passes, found.resident_mib, found.growth_mib
-    bounds, queries = Bounds(), len(QUERIES)
+    bounds, queries = Bounds(), len(QUERIES) * -(-models // MODELS_A_QUERY)
     bounds.must("API calls of all passes at rest: 0", f"{found.calls}", met=found.calls == 0)
+    bounds.must("models without evidence, under the controller's own limits: 0", f"{found.unread}",
+                met=found.unread == 0)  # fmt: skip
     bounds.must(f"queries: {queries} for all models, once a second at most", f"{found.queries}",
                 met=found.queries <= queries * (found.seconds + 1))  # fmt: skip
     leaked = found.growth_objects / found.passes

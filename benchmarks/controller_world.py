@@ -2,17 +2,23 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 from pydantic_core import from_json
 
 from autoretrain.adapters.evidence_metrics import Evidence, render_evidence
+from autoretrain.domain.drift import MetricDrift
+from autoretrain.domain.status import Status
 from controller.api import PAGE
 from controller.apply import Applier
 from controller.cache import WatchCache
@@ -24,7 +30,8 @@ from controller.metrics import ControllerMetrics
 from controller.passes import Passes
 from controller.prometheus import QUERIES
 from tests.operator.memory_cluster import MemoryCluster
-from tests.operator.operator_world import DEFAULTS, KEY, FakeRegistry, OperatorWorld, settled
+from tests.operator.operator_world import DEFAULTS, KEY, FakeRegistry, OperatorWorld, Reading, settled
+from tests.unit.decide.builders import label_window
 
 SETTLING_PASSES = 200
 MOST_ROUNDS = 10
@@ -32,12 +39,39 @@ NEW_LABELS = 400
 BREACH, QUIET = 0.4, 0.02
 
 
+@dataclass
+class DetectedWorld(OperatorWorld):
+    """What a real detector and audit labels tell: each metric of each window, and label windows."""
+
+    async def read(self, model: Any, status: Status, *, now: datetime) -> Reading:
+        reading = await super().read(model, status, now=now)
+        if reading.drift:
+            metrics = tuple(
+                MetricDrift(name=name, raw=0.4, median=0.3, upper=0.5, score=self.drift_score)
+                for name in metric_names()
+            )
+            reading.drift = tuple(replace(report, metrics=metrics) for report in reading.drift)
+        if reading.performance:
+            reading.performance = replace(reading.performance, windows=(label_window(), label_window()))
+        return reading
+
+
+@cache
+def metric_names() -> tuple[str, ...]:
+    # Imported here: the process that is measured must not hold what only a monitor uses.
+    from autoretrain.ml.drift.metrics import METRICS, SPAM_SHARE, metric_name
+    from autoretrain.ml.drift.references import LABEL_METRICS, VIEWS
+
+    # In the order that they are read in: another would be another status.
+    return tuple(sorted([*(metric_name(m, view) for view in VIEWS for m in METRICS), SPAM_SHARE, *LABEL_METRICS]))
+
+
 def build_world(models: int, *, decisions: int) -> OperatorWorld:
     """Return a world whose controller is at rest: each model with a champion, children, 3 Pods and its last decisions.
 
     One model goes through its first run, rollout and guard; the others get its status and make their own children.
     """
-    world = OperatorWorld()
+    world = DetectedWorld()
     world.create_model()
     settled(world, passes=SETTLING_PASSES)
     told = [world.resource, *world.cluster.of(DECISION)[-decisions:]]
@@ -101,22 +135,21 @@ class ListedCluster(MemoryCluster):
 
 
 def write_answers(world: OperatorWorld, directory: Path, *, drifting: Iterable[str]) -> None:
-    """Write what Prometheus answers to each query while the models named `drifting` drift."""
-    drifting, found = frozenset(drifting), {name: list[Object]() for name in QUERIES}
+    """Write what Prometheus answers to each query, by model, while the models named `drifting` drift."""
+    drifting, found = frozenset(drifting), {name: dict[str, str]() for name in QUERIES}
     world.labels += NEW_LABELS
     for model in world.cluster.of(SPAM_MODEL):
         namespace, name = key_of(model)
         world.drift_score = BREACH if name in drifting else QUIET
         key = f"{namespace}.{name}"
-        found["evidence"] += _rows(key, _measured(world), namespace=namespace)
+        found["evidence"][key] = _joined(_rows(key, _measured(world), namespace=namespace))
         served = {"namespace": namespace, "spammodel": key, "model_version": "v1"}
         for query, value in (("requests", "5000"), ("errors", "0"), ("p95", "0.004")):
-            found[query].append({"metric": served, "value": [world.now.timestamp(), value]})
+            found[query][key] = _joined([{"metric": served, "value": [world.now.timestamp(), value]}])
     world.labels -= NEW_LABELS
     directory.mkdir()
     for query, rows in found.items():
-        answer = {"status": "success", "data": {"resultType": "vector", "result": rows}}
-        (directory / f"{query}.json").write_text(json.dumps(answer))
+        (directory / f"{query}.json").write_text(json.dumps(rows))
 
 
 @contextmanager
@@ -134,13 +167,16 @@ def prometheus(directory: Path) -> Iterator[str]:
 
 
 def _serve(directory: Path, started) -> None:
-    named = {query: name for name, query in QUERIES.items()}
+    answers = {(place.parent.name, place.stem): json.loads(place.read_text()) for place in directory.glob("*/*.json")}
 
     class Answer(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
             folder = self.path.removeprefix("/").removesuffix("/api/v1/query")
-            body = (directory / folder / f"{named[form['query'][0]]}.json").read_bytes()
+            name, keys = _asked(form["query"][0])
+            rows = answers[folder, name]
+            result = ",".join(rows[key] for key in keys if key in rows)
+            body = f'{{"status":"success","data":{{"resultType":"vector","result":[{result}]}}}}'.encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -152,6 +188,18 @@ def _serve(directory: Path, started) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     started.send(server.server_port)
     server.serve_forever()
+
+
+def _asked(query: str) -> tuple[str, list[str]]:
+    """Which of QUERIES is this, and about which models?"""
+    parts = {name: text.split("MODELS") for name, text in QUERIES.items()}
+    name = next(name for name, (begin, end) in parts.items() if query.startswith(begin) and query.endswith(end))
+    [keys] = re.findall(r'spammodel=~"([^"]*)"', query)
+    return name, keys.replace("[.]", ".").split("|")
+
+
+def _joined(rows: list[Object]) -> str:
+    return ",".join(json.dumps(row, separators=(",", ":")) for row in rows)
 
 
 def _measured(world: OperatorWorld) -> Evidence:
@@ -169,7 +217,13 @@ def _measured(world: OperatorWorld) -> Evidence:
 
 
 def _rows(key: str, evidence: Evidence, *, namespace: str) -> list[Object]:
-    scrape = {"namespace": namespace, "pod": f"{key.rpartition('.')[2]}-monitor-7d4b9c6f5-x2x7p", "job": "autoretrain"}
+    scrape = {
+        "namespace": namespace,
+        "pod": f"{key.rpartition('.')[2]}-monitor-7d4b9c6f5-x2x7p",
+        "component": "monitor",
+        "job": "autoretrain",
+        "instance": "10.244.0.7:8002",
+    }
     return [
         {
             "metric": {

@@ -1,13 +1,15 @@
 """How is a plan carried out on the cluster, and how are children kept as they should be? Every call may be repeated.
 
 A child is sent only if what the watch shows of it differs from what is wanted. One of the same name that is not ours is
-left alone and named: nothing is taken over by force.
+left alone and named: nothing is taken over by force. One that is refused holds no other up: a quota on ConfigMaps must
+not stand in the way of a rollback.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from autoretrain.domain.deployment import Experiment
 from autoretrain.domain.errors import AutoRetrainError
@@ -16,9 +18,13 @@ from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import ActiveRun, Status
 from controller.cache import Key, WatchCache
 from controller.cluster import (
+    CONFIG_MAP,
+    DEPLOYMENT,
     HASH_ANNOTATION,
+    INGRESS,
     JOB,
     KINDS,
+    ROUTE,
     AlreadyExists,
     ClusterPort,
     Kind,
@@ -33,10 +39,22 @@ from controller.requests import adopts_registry
 
 ALIAS_SECONDS: Final = 30.0
 KEPT_KINDS: Final = tuple(kind for kind in KINDS if kind.kept)
+WAYS_IN: Final = frozenset({INGRESS.name, ROUTE.name})
+
+Troubles: TypeAlias = dict[tuple[str, str], AutoRetrainError]
+"""Kind and name of each child that is not as it should be, and why."""
 
 
 class NameTaken(AutoRetrainError):  # noqa: N818 - named for the state it reports
     """An object of the name that we need is there and is not ours."""
+
+
+class KindNotInstalled(AutoRetrainError):  # noqa: N818 - named for the state it reports
+    """The document asks for a child of a kind that the cluster does not know."""
+
+
+class NotKept(AutoRetrainError):  # noqa: N818 - named for the state it reports
+    """A call on a child failed; it may work later."""
 
 
 class ChildBuilder(Protocol):
@@ -82,10 +100,11 @@ class Applier:
                 if job_seen is not None and is_owned_by(job_seen, model.uid):
                     await self._delete(job_seen)
             case Deploy():
-                # What the intent wants served is what is deployed, so that no pass can put anything else there.
-                conflicts = await self.keep_children(seen, intent)
-                if conflicts:
-                    raise NameTaken(conflicts[0])
+                # What the intent wants served is what is deployed, so that no pass can put anything else there. It is
+                # deployed once its Deployment is; what is wrong with another child is told, and tried again.
+                troubles = await self.keep_children(seen, intent)
+                if (DEPLOYMENT.name, f"{model.name}-serving") in troubles:
+                    raise troubles[DEPLOYMENT.name, f"{model.name}-serving"]
             case SetAliases(champion=champion, candidate=candidate, previous=previous):
                 registry = self.registry_of(model, seen.document)
                 roles = {
@@ -98,26 +117,27 @@ class Applier:
                         mirror_aliases, registry, roles, owner=seen.owner_name, adopts=adopts_registry(seen.document)
                     )
 
-    async def keep_children(self, seen: Seen, status: Status) -> tuple[str, ...]:
-        """Let every child be as `status` wants it; return the conflicts of name that stand in the way.
-
-        Raises AutoRetrainError where a call failed.
-        """
+    async def keep_children(self, seen: Seen, status: Status) -> Troubles:
+        """Let every child be as `status` wants it; return those that are not: NameTaken, KindNotInstalled, NotKept."""
         model, document = seen.observation.model, seen.in_force
-        kept = _Kept(model=model, status=status, experiment=seen.experiment, live=self._live(seen.key))
+        # A rollout that this pass begins ends the experiment at once, not with the next pass: one change of template.
+        experiment = None if status.rollout else seen.experiment
+        kept = _Kept(model=model, status=status, experiment=experiment, live=self._live(seen.key))
         if self._kept.get(seen.key) == kept:
-            return ()  # What is wanted and what is there are as they were when all was kept.
-        wanted = self.builder.build_children(model, document=document, status=status, experiment=seen.experiment)
-        conflicts = []
+            return {}  # What is wanted and what is there are as they were when all was kept.
+        wanted = self.builder.build_children(model, document=document, status=status, experiment=experiment)
+        troubles: Troubles = {}
         for child in wanted:
-            try:
+            with _noted(troubles, child):
+                for name in mounted_config_maps(child):
+                    if (CONFIG_MAP.name, name) in troubles:
+                        # Its new Pods could not start, and a monitor's old one would have to go for them.
+                        raise AutoRetrainError(f"it waits for ConfigMap {name}")
                 await self._keep(child, uid=model.uid)
-            except NameTaken as taken:
-                conflicts.append(str(taken))
-        await self._drop_unwanted(wanted, model)
-        if not conflicts:
+        await self._drop_unwanted(wanted, model, troubles)
+        if not troubles:
             self._kept[seen.key] = replace(kept, live=self._live(seen.key))
-        return tuple(conflicts)
+        return troubles
 
     def forget(self, key: Key) -> None:
         self._kept.pop(key, None)
@@ -162,7 +182,8 @@ class Applier:
             applied = await self.cluster.apply(child)
         except NotFound:
             if kind.optional:
-                raise NameTaken(f"the cluster has no {kind.name} ({kind.api_version})") from None
+                missing = f"the cluster has no {kind.name} of {kind.api_version}; install its definition"
+                raise KindNotInstalled(f"{kind.name} {name}: {missing}") from None
             raise
         self.cache.put(applied)
         self._sent[kind.name, (namespace, name)] = (_hash_of(child), _version_of(applied))
@@ -183,22 +204,29 @@ class Applier:
         sent = self._sent.get((kind_of(child).name, key_of(child)))
         return sent == (_hash_of(child), _version_of(live))
 
-    async def _drop_unwanted(self, wanted: Sequence[Object], model: SpamModel) -> None:
-        """Delete owned objects of the kept kinds that are not wanted any more, and that no run still mounts."""
+    async def _drop_unwanted(self, wanted: Sequence[Object], model: SpamModel, troubles: Troubles) -> None:
+        """Delete owned objects of the kept kinds that are not wanted any more, and that no run still mounts.
+
+        Of a kind that is in `troubles` none is deleted: it serves until what takes its place is there.
+        """
         key = (model.namespace, model.name)
         names = {(kind_of(child).name, child["metadata"]["name"]) for child in wanted}
         mounted: set[str] = set()
         for job in self.cache.of_model(JOB, key):
             mounted |= mounted_config_maps(job) if not _is_over(job) else set()
+        stuck = {kind for kind, _ in troubles}
+        if stuck & WAYS_IN:
+            stuck |= WAYS_IN
         for kind in KEPT_KINDS:
-            for live in self.cache.of_model(kind, key):
+            for live in self.cache.of_model(kind, key) if kind.name not in stuck else ():
                 name = live["metadata"]["name"]
                 if (kind.name, name) in names or name in mounted or not is_owned_by(live, model.uid):
                     continue
                 if kind.name == "Deployment" and name.endswith("-serving"):
                     continue  # Served although the status knows of no champion: it is adopted, never deleted.
                 if live["metadata"].get("deletionTimestamp") is None:
-                    await self._delete(live)
+                    with _noted(troubles, live):
+                        await self._delete(live)
 
     async def _delete(self, live: Object) -> None:
         self.count_call("delete")
@@ -232,9 +260,22 @@ def is_part_of(wanted: Any, live: Any) -> bool:
     return bool(wanted == live)
 
 
-def mounted_config_maps(job: Object) -> set[str]:
-    volumes = job["spec"]["template"]["spec"].get("volumes", ())
+def mounted_config_maps(workload: Object) -> set[str]:
+    """Return the names of the ConfigMaps that the Pods of `workload` mount; none of what has no Pods."""
+    volumes = workload.get("spec", {}).get("template", {}).get("spec", {}).get("volumes", ())
     return {volume["configMap"]["name"] for volume in volumes if "configMap" in volume}
+
+
+@contextmanager
+def _noted(troubles: Troubles, child: Object) -> Iterator[None]:
+    """Go on where a call on `child` fails, and note why it did."""
+    kind, name = child["kind"], child["metadata"]["name"]
+    try:
+        yield
+    except (NameTaken, KindNotInstalled) as error:
+        troubles[kind, name] = error
+    except AutoRetrainError as error:
+        troubles[kind, name] = NotKept(f"{kind} {name}: {error}")
 
 
 def _is_over(job: Object) -> bool:

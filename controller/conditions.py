@@ -1,11 +1,14 @@
 """What do conditions say beyond what the core derives? The conflicts and troubles that only a cluster has."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
 from autoretrain.decide.conditions import find_condition, set_condition
+from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.status import Condition, Status
+from controller.apply import KindNotInstalled, NameTaken, NotKept
 from controller.gather import Seen
 
 LONGEST_MESSAGE: Final = 500
@@ -15,24 +18,31 @@ class ClusterReason(StrEnum):
     """Reasons of conditions and events that the core does not know."""
 
     NAME_CONFLICT = "NameConflict"
+    KIND_NOT_INSTALLED = "KindNotInstalled"
     REGISTRY_OWNED = "RegistryOwned"
     APPLY_FAILED = "ApplyFailed"
 
 
-def overlay(seen: Seen, status: Status, *, conflicts: tuple[str, ...] = (), failure: str = "") -> Status:
+def overlay(seen: Seen, status: Status, troubles: Sequence[AutoRetrainError] = ()) -> Status:
     """Return `status` with what stands in the way on this cluster. Texts are stable, so that a steady pass is one."""
-    if conflicts:
-        status = _set(seen, status, "Stalled", ClusterReason.NAME_CONFLICT, "; ".join(conflicts))
+    if conflicts := _said(troubles, NameTaken):
+        status = _set(seen, status, "Stalled", ClusterReason.NAME_CONFLICT, conflicts)
+    elif missing := _said(troubles, KindNotInstalled):
+        status = _set(seen, status, "Stalled", ClusterReason.KIND_NOT_INSTALLED, missing)
     elif seen.registry_owner:
         said = f"the registered model belongs to {seen.registry_owner}; annotate adopt-registered-model to take it over"
         status = _set(seen, status, "Stalled", ClusterReason.REGISTRY_OWNED, said)
-    if failure:
+    if failure := _said(troubles, NotKept):
         status = _set(seen, status, "Degraded", ClusterReason.APPLY_FAILED, failure)
     status = _explain(status, "Ready", seen.registry_problem)
     status = _explain(status, "MetricsAvailable", seen.evidence_problem)
     status = _explain(status, "ServingAvailable", seen.serving_trouble)
     run = seen.observation.run
     return _explain(status, "Retraining", run.message if run else "", when=True)
+
+
+def _said(troubles: Sequence[AutoRetrainError], kind: type[AutoRetrainError]) -> str:
+    return "; ".join(str(trouble) for trouble in troubles if isinstance(trouble, kind))
 
 
 def _set(seen: Seen, status: Status, kind: str, reason: str, message: str) -> Status:

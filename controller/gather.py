@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from autoretrain.adapters import spammodel
+from autoretrain.decide.runs import start_run
 from autoretrain.domain.deployment import Experiment
 from autoretrain.domain.drift import DriftReport
 from autoretrain.domain.errors import AutoRetrainError, InvalidSpec, Problem
@@ -34,6 +35,7 @@ from controller.runs import observe_run, pod_trouble
 from controller.serving_state import NOTHING, experiment_digest, read_served
 
 REGISTRY_SECONDS: Final = 15.0
+NO_REGISTRY: Final = f"the registry does not answer within {REGISTRY_SECONDS:.0f} s"
 NO_LABELS: Final = LabelSupply(new_labels=0, new_spam_labels=0, highest_sequence=0)
 
 
@@ -109,32 +111,39 @@ class Gatherer:
         status = self._status(document, key)
         registry = self.registry_of(model, document)
         reading = await self.evidence.read(model, status, now=now)
-        versions, foreign, unread = await self._registered(model, status, registry, adopts=adopts_registry(document))
+        adopts = adopts_registry(document)
+        versions, foreign, unread = await self._registered(model, status, registry, adopts=adopts)
         serving = self._serving(model)
         supply = reading.supply
         if supply is None and status.champion is None:
             supply = NO_LABELS  # Nothing is published before there is a champion; the first model needs base data only.
+        observation = Observation(
+            now=now,
+            model=model,
+            status=status,
+            served=self._served(serving, uid=model.uid),
+            drift=reading.drift,
+            pending_messages=reading.pending,
+            performance=reading.performance,
+            supply=supply,
+            run=await self._run(model, status, registry),
+            guard=reading.guard,
+            registry=versions,
+            registry_owner=foreign,
+            highest_ordinal=await self._highest_ordinal(status, key, uid=model.uid),
+            document_problems=problems,
+        )
+        if versions is None and start_run(observation) is not None:
+            # Beside a champion nobody asked whose the registered model is: it may have got another owner since.
+            foreign, unread = await self._foreign_owner(model, registry, adopts=adopts)
+            observation = replace(observation, registry_owner=foreign)
         return Seen(
             document=document,
             in_force=in_force,
-            observation=Observation(
-                now=now,
-                model=model,
-                status=status,
-                served=self._served(serving, uid=model.uid),
-                drift=reading.drift,
-                pending_messages=reading.pending,
-                performance=reading.performance,
-                supply=supply,
-                run=await self._run(model, status, registry),
-                guard=reading.guard,
-                registry=versions,
-                highest_ordinal=await self._highest_ordinal(status, key, uid=model.uid),
-                document_problems=problems,
-            ),
+            observation=observation,
             evidence_problem=(reading.problem or "") if status.champion is not None else "",
             serving_trouble=self._serving_trouble(key),
-            registry_owner=foreign,
+            registry_owner=foreign or "",
             registry_problem=unread,
             owner_name=self._owner_name(model),
             experiment=await self._experiment(model, status, serving=serving, registry=registry),
@@ -207,11 +216,10 @@ class Gatherer:
 
     async def _registered(
         self, model: SpamModel, status: Status, registry: Registry, *, adopts: bool
-    ) -> tuple[tuple[RegistryVersion, ...] | None, str, str]:
+    ) -> tuple[tuple[RegistryVersion, ...] | None, str | None, str]:
         """Ask the registry where a decision needs it: nothing served yet, a pin, a version named by hand.
 
-        Returns the versions, who the registered model belongs to where that is somebody else, and why there is no
-        answer. Nothing is decided on another one's versions.
+        Returns the versions, and what `_foreign_owner` returns. Nothing is decided on another one's versions.
         """
         requests = model.requests
         token = requests.promote_token or requests.promote_version
@@ -221,22 +229,36 @@ class Gatherer:
         off_pin = bool(pinned) and (wanted is None or wanted.version != pinned)
         if not (named or off_pin or (status.champion is None and status.rollout is None)):
             return None, "", ""
+        foreign, unread = await self._foreign_owner(model, registry, adopts=adopts)
+        if foreign != "":
+            return None, foreign, unread
+        try:
+            async with asyncio.timeout(REGISTRY_SECONDS):
+                return await asyncio.to_thread(registry.versions), "", ""
+        except (AutoRetrainError, TimeoutError) as error:
+            return None, "", str(error) or NO_REGISTRY
+
+    async def _foreign_owner(self, model: SpamModel, registry: Registry, *, adopts: bool) -> tuple[str | None, str]:
+        """Return who the registered model belongs to where that is somebody else, '' elsewhere; None: and why not."""
         try:
             async with asyncio.timeout(REGISTRY_SECONDS):
                 owner = await asyncio.to_thread(registry.owner)
-                if owner not in (None, self._owner_name(model)) and not adopts:
-                    return None, str(owner), ""
-                return await asyncio.to_thread(registry.versions), "", ""
         except (AutoRetrainError, TimeoutError) as error:
-            return None, "", str(error) or f"the registry does not answer within {REGISTRY_SECONDS:.0f} s"
+            return None, str(error) or NO_REGISTRY
+        ours = adopts or owner in (None, self._owner_name(model))
+        return "" if ours else owner, ""
 
     async def _experiment(
         self, model: SpamModel, status: Status, *, serving: Object | None, registry: Registry
     ) -> Experiment | None:
-        """Return the second version that is to be served; None also where its digest is not known yet."""
-        wanted = model.spec.serving.experiment
-        served = status.rollout.to if status.rollout else status.champion
-        if wanted.mode is ExperimentMode.DISABLED or (served is not None and served.version == wanted.version):
+        """Return the second version that is to be served; None also where its digest is not known yet.
+
+        While a version is rolled out there is none: serving is watched for that version alone.
+        """
+        wanted, champion = model.spec.serving.experiment, status.champion
+        if wanted.mode is ExperimentMode.DISABLED or status.rollout is not None:
+            return None
+        if champion is not None and champion.version == wanted.version:
             return None
         digest = experiment_digest(serving, wanted.version) or await self._digest(registry, wanted.version)
         if not digest:

@@ -72,13 +72,16 @@ class Lease:
         log.info("the lease is held", holder=self.identity)
         return True
 
-    async def keep(self, stop: asyncio.Event) -> None:
-        """Renew until `stop`. Raises LeaseLost where somebody else took it, or it could not be renewed in time."""
-        while not stop.is_set():
+    async def keep(self, idle: asyncio.Event) -> None:
+        """Renew until `idle`: while anything is done that only the holder may do.
+
+        Raises LeaseLost where somebody else took it, or it could not be renewed in time.
+        """
+        while not idle.is_set():
             await self.renew()
             try:
                 async with asyncio.timeout(RENEW_SECONDS):
-                    await stop.wait()
+                    await idle.wait()
             except TimeoutError:
                 continue
 

@@ -3,7 +3,8 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,20 +23,22 @@ from controller.apply import Applier
 from controller.cache import Key, WatchCache
 from controller.children.builder import Children
 from controller.children.parent import Defaults
-from controller.cluster import POD_MONITOR, SPAM_MODEL, ClusterError, ClusterPort, Kind, Object
+from controller.cluster import POD_MONITOR, SPAM_MODEL, ClusterError, ClusterPort, Kind, Object, key_of
 from controller.delays import DelayQueue, QueueFull
 from controller.gather import Evidence, Gatherer
 from controller.health import HealthServer
 from controller.lease import Lease, LeaseLost
 from controller.metrics import ControllerMetrics
 from controller.passes import Passes
-from controller.prometheus import PrometheusEvidence
+from controller.prometheus import NotAllowed, PrometheusEvidence
 from controller.reconcile import Reconciler
 from controller.schema_check import missing_fields
 from controller.settings import ControllerSettings
 from controller.watches import WatchThread, keep_listing, list_all
 
 START_RETRY_SECONDS: Final = 5.0
+STOP_SECONDS: Final = 8.0
+"""How long passes may go on after SIGTERM: less than a Lease that is not renewed holds, and than the Pod's grace."""
 STUCK_MARGIN_SECONDS: Final = 30.0
 SHOWN_FIELDS: Final = 5
 
@@ -63,7 +66,11 @@ async def _run(settings: ControllerSettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with KubernetesApi(log_in(), seconds=settings.request_seconds) as cluster, aiohttp.ClientSession() as http:
-        evidence = PrometheusEvidence(http, url_of=lambda model: prometheus_url(controller.document(model), settings))
+        evidence = PrometheusEvidence(
+            http,
+            url_of=lambda model: prometheus_url(controller.document(model), settings),
+            keys_at=lambda url: keys_at(url, controller.cache.all(SPAM_MODEL), settings),
+        )
         controller = Controller(settings, cluster, evidence, http)
         return await controller.run(stop)
 
@@ -106,22 +113,35 @@ class Controller:
                     return 0
             return await self._lead(stop)
         finally:
-            await self._lease.release()
             await health.stop()
 
     async def _lead(self, stop: asyncio.Event) -> int:
-        """Decide until `stop`; the lease is renewed from the first moment on."""
+        """Decide until `stop`. The lease is renewed until no pass is under way any more, and only then given back.
+
+        Status writes are fenced by what they were read from; children and Jobs are not, so no two replicas may make
+        them. Work that does not end in time is cut off with the process, at once, and the lease runs out by itself.
+        """
         self.metrics.leader.set(1)
-        duties: list[Coroutine[Any, Any, Any]] = [self._work(stop)]
-        if self._settings.leader_election:
-            duties.append(self._lease.keep(stop))
-        tasks = [asyncio.create_task(duty) for duty in duties]
+        idle = asyncio.Event()
+        work, stopped = asyncio.create_task(self._work(stop)), asyncio.create_task(stop.wait())
+        keep = asyncio.create_task(self._lease.keep(idle) if self._settings.leader_election else idle.wait())
+        tasks = (work, keep, stopped)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if done == {stopped}:
+                both = (work, keep)
+                done, _ = await asyncio.wait(both, timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-            stop.set()
-            await asyncio.wait(tasks, timeout=self._settings.pass_seconds)
+            if not work.done():
+                log.warning("passes under way are cut off", seconds=STOP_SECONDS)
+                return 0
+            idle.set()
+            await keep
+            await self._lease.release()
+            await self._alerts.close()
+            if self._watches is not None:
+                await asyncio.to_thread(self._watches.stop)
             return 0
         except LeaseLost as lost:
             # No more calls, not even to end well: the other replica may decide already.
@@ -131,9 +151,6 @@ class Controller:
             self.metrics.leader.set(0)
             for task in tasks:
                 task.cancel()
-            await self._alerts.close()
-            if self._watches is not None:
-                await asyncio.to_thread(self._watches.stop)
 
     async def _work(self, stop: asyncio.Event) -> None:
         kinds = await self._prepare(stop)
@@ -259,9 +276,20 @@ class Controller:
 
 
 def prometheus_url(document: Object | None, settings: ControllerSettings) -> str:
-    """Return the Prometheus to ask for a model: its own, if the operator allows it, else the operator's."""
+    """Return the Prometheus to ask for a model: its own, else the operator's. Raises NotAllowed: never another one."""
     named = ((document or {}).get("spec", {}).get("monitoring", {}).get("prometheus") or {}).get("url", "")
-    return str(named) if named and named in settings.allowed_prometheus else settings.prometheus_url
+    url, own = str(named).rstrip("/"), settings.prometheus_url.rstrip("/")
+    if url and url != own and url not in settings.allowed_prometheus:
+        raise NotAllowed("spec.monitoring.prometheus.url is not on the operator's allow-list")
+    return url or own
+
+
+def keys_at(url: str, documents: Iterable[Object], settings: ControllerSettings) -> Iterator[Key]:
+    """Return the keys of the models whose Prometheus is at `url`."""
+    for document in documents:
+        with suppress(NotAllowed):
+            if prometheus_url(document, settings) == url:
+                yield key_of(document)
 
 
 async def _sleep(seconds: float, stop: asyncio.Event) -> None:

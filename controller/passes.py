@@ -1,7 +1,8 @@
 """One pass over one SpamModel: gather, decide, apply, fold, one write of the status, and only then the telling.
 
 Killing the process between any two lines and making the next pass leads to the same end: actions may be repeated, the
-status is written once and only over the state that was read, and a decision has the same name each time.
+status is written once and only over the state that was read, and a decision has the same name each time that it ends
+alike.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,10 +18,10 @@ from autoretrain.app.passes import PassResult
 from autoretrain.decide.conditions import find_condition, invalid_spec, set_condition
 from autoretrain.decide.transition import decide, fold
 from autoretrain.domain.errors import AutoRetrainError, InvalidSpec
-from autoretrain.domain.plan import Action, Alert, Outcome, SetAliases
+from autoretrain.domain.plan import Action, Alert, Deploy, Outcome, SetAliases
 from autoretrain.domain.reasons import Reason
 from autoretrain.domain.status import Condition, Status
-from controller.apply import Applier, NameTaken
+from controller.apply import Applier, NameTaken, NotKept
 from controller.cache import Key, WatchCache
 from controller.cluster import SPAM_MODEL, AlreadyExists, ClusterError, ClusterPort, Conflict, Object
 from controller.conditions import overlay
@@ -80,38 +81,34 @@ class Passes:
         observation = seen.observation
         plan = decide(observation)
         intent = plan.intent if plan.intent is not None else observation.status
-        taken: list[str] = []
-        outcomes = tuple([await self._act(action, seen, intent, taken) for action in plan.actions])
+        troubles: list[AutoRetrainError] = []
+        outcomes = tuple([await self._act(action, seen, intent, troubles) for action in plan.actions])
+        undone = [each for each in outcomes if not each.succeeded and not isinstance(each.action, SetAliases)]
         status = fold(observation, plan, outcomes)
-        conflicts, failure = await self._keep_children(seen, status)
-        taken += [conflict for conflict in conflicts if conflict not in taken]
-        status = overlay(seen, status, conflicts=tuple(taken), failure=failure)
+        if not any(isinstance(each.action, Deploy) for each in undone):
+            # Else the status would put back what it knows to be served, and the next pass deploy again: a failed call
+            # may have had its effect, and two versions would take turns.
+            troubles += (await self.applier.keep_children(seen, status)).values()
+        status = overlay(seen, status, troubles)
         result = PassResult(observation=observation, plan=plan, outcomes=outcomes, status=status)
         await self._save(seen, result)
-        undone = [each for each in outcomes if not each.succeeded and not isinstance(each.action, SetAliases)]
+        failure = "; ".join(str(trouble) for trouble in troubles if isinstance(trouble, NotKept))
         self._say(result, failure)
         return PassEnd(next_at=plan.next_check_at, failed=bool(undone or failure))
 
-    async def _act(self, action: Action, seen: Seen, intent: Status, taken: list[str]) -> Outcome:
-        """Carry out one action; names that others have are added to `taken`."""
+    async def _act(self, action: Action, seen: Seen, intent: Status, troubles: list[AutoRetrainError]) -> Outcome:
+        """Carry out one action; a name that somebody else has is added to `troubles`."""
         name = type(action).__name__
         try:
             await self.applier.act(action, seen, intent)
         except (AutoRetrainError, TimeoutError) as error:
             self.metrics.actions.labels(name, "failed").inc()
             if isinstance(error, NameTaken):
-                taken.append(str(error))
+                troubles.append(error)
             message = str(error) or "it took too long"
             return Outcome(action=action, succeeded=False, message=message)
         self.metrics.actions.labels(name, "succeeded").inc()
         return Outcome(action=action, succeeded=True)
-
-    async def _keep_children(self, seen: Seen, status: Status) -> tuple[tuple[str, ...], str]:
-        """Return the conflicts of name, and why children could not be kept; '' where they are."""
-        try:
-            return await self.applier.keep_children(seen, status), ""
-        except AutoRetrainError as error:
-            return (), str(error)
 
     async def _save(self, seen: Seen, result: PassResult) -> None:
         """Write the decision, then the status, if it changed; only after that tell anybody."""

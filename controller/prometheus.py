@@ -1,16 +1,20 @@
-"""What does Prometheus know of each model? A few queries for all models at once, and one model's evidence out of them.
+"""What does Prometheus know of each model? A few queries for many models at once, and one model's evidence out of them.
 
 Nothing raises here. An answer that is late, partial, double, stale, not a number or no answer at all is no evidence,
 and `problem` says which; no decision rests on it.
+
+Models are asked about in shards, so that an answer stays small however many there are. Where a shard gets none although
+Prometheus is there, the series of one of its namespaces may be to blame: each is then asked about by itself.
 """
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Final
+from zlib import crc32
 
 import aiohttp
 from pydantic_core import from_json
@@ -25,17 +29,21 @@ from autoretrain.adapters.evidence_metrics import (
 )
 from autoretrain.adapters.live_figures import LEAST_REQUESTS, LiveFigures, latency_ratio
 from autoretrain.domain.drift import DriftReport
+from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.observation import GuardEvidence, LabelSupply, Performance
 from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import Status
+from controller.cache import Key
 
 TIMEOUT_SECONDS: Final = 5.0
-MAX_BODY_BYTES: Final = 64 * 2**20
+MODELS_A_QUERY: Final = 100
+MAX_BODY_BYTES: Final = 16 * 2**20
+"""Room for twice as many models as one query is about, each with all the series that it can have."""
 CACHE_SECONDS: Final = 1.0
 CACHE_SHARE: Final = 5.0
-"""An answer that took a second to get is good for five: however many models there are, most of the time is not spent
-on asking."""
-MAX_ADDRESSES: Final = 16
+"""Answers that took a second to get, of all shards together, are good for five: however many models there are, most of
+the time is not spent on asking."""
+LONGEST_CACHE_SECONDS: Final = 30.0
 STALE_INTERVALS: Final = 3
 STALE_SECONDS: Final = 60.0
 ENDED_INTERVALS: Final = 2
@@ -47,18 +55,24 @@ COUNT: Final = "autoretrain_prediction_duration_seconds_count"
 ERRORS: Final = "autoretrain_prediction_errors_total"
 BUCKET: Final = "autoretrain_prediction_duration_seconds_bucket"
 QUERIES: Final = {
-    "evidence": '{__name__=~"autoretrain_evidence_.+"}',
+    "evidence": '{__name__=~"autoretrain_evidence_.+",MODELS}',
     # Over an hour: Pods of the version before are gone by the time that the new one is compared with it.
-    "requests": f"sum {BY}) (increase({COUNT}[1h]))",
-    "errors": f"sum {BY}) (increase({ERRORS}[1h]))",
-    "p95": f"histogram_quantile(0.95, sum {BY}, le) (increase({BUCKET}[1h])))",
+    "requests": f"sum {BY}) (increase({COUNT}{{MODELS}}[1h]))",
+    "errors": f"sum {BY}) (increase({ERRORS}{{MODELS}}[1h]))",
+    "p95": f"histogram_quantile(0.95, sum {BY}, le) (increase({BUCKET}{{MODELS}}[1h])))",
 }
+"""What is asked; `build_query` puts in whom it is about."""
+PROBE: Final = "vector(1)"
 
 ModelKey = tuple[str, str]
 """The namespace that the scrape found the series in, and what the series say that they are about."""
 
 _ONCE: Final = {"Connection": "close"}
 """A connection that lives on would keep to whoever answered first, when the address has long been another's."""
+
+
+class NotAllowed(AutoRetrainError):  # noqa: N818 - named for what it reports
+    """A document names a Prometheus that the operator does not allow."""
 
 
 class NoAnswer(Exception):  # noqa: N818 - named for what it reports; it never leaves this module
@@ -79,40 +93,88 @@ class EvidenceReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One round of queries. `failed` says by query why there is no answer to it."""
+    """One round of queries. `failed` says by query why there is no answer to it.
+
+    `to_part` says that the namespaces are better asked about one by one.
+    """
 
     evidence: Mapping[ModelKey, list[Sample]]
     figures: Mapping[ModelKey, Mapping[str, LiveFigures]]
     failed: Mapping[str, str]
+    to_part: bool = False
+
+
+@dataclass(slots=True)
+class _Shard:
+    """Models that are asked about together, and the same by namespace where together they get no answer."""
+
+    keys: tuple[Key, ...] = ()
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    snapshot: Snapshot | None = None
+    good_until: float = -math.inf
+    parts: dict[str, "_Shard"] = field(default_factory=dict)
+
+    def part(self, namespace: str) -> "_Shard":
+        found = self.parts.setdefault(namespace, _Shard())
+        found.keys = tuple(key for key in self.keys if key[0] == namespace)
+        return found
 
 
 @dataclass(slots=True)
 class _Address:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    snapshot: Snapshot | None = None
+    """The models whose series one Prometheus has. A model stays in its shard while their number is the same."""
+
+    known: frozenset[Key] = frozenset()
     good_until: float = -math.inf
+    shards: list[_Shard] = field(default_factory=list)
+
+    def share_out(self, keys: Iterable[Key]) -> None:
+        self.known = frozenset(keys)
+        count = max(math.ceil(len(self.known) / MODELS_A_QUERY), 1)
+        if count != len(self.shards):
+            self.shards = [_Shard() for _ in range(count)]
+        members: list[list[Key]] = [[] for _ in self.shards]
+        for key in sorted(self.known):
+            members[self._number(key)].append(key)
+        for shard, own in zip(self.shards, members, strict=True):
+            shard.keys = tuple(own)
+
+    def shard_of(self, key: Key) -> _Shard:
+        return self.shards[self._number(key)]
+
+    def _number(self, key: Key) -> int:
+        return crc32("/".join(key).encode()) % len(self.shards)
 
 
 class PrometheusEvidence:
-    """Reads through `http`; `url_of` says which Prometheus a model's series are in."""
+    """Reads through `http`.
+
+    `url_of` says which Prometheus a model's series are in, or raises NotAllowed; `keys_at` says of which models the
+    series are in one, so that they can be asked about together.
+    """
 
     def __init__(
         self,
         http: aiohttp.ClientSession,
         *,
         url_of: Callable[[SpamModel], str],
+        keys_at: Callable[[str], Iterable[Key]],
         timeout_seconds: float = TIMEOUT_SECONDS,
         cache_seconds: float = CACHE_SECONDS,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._http, self._url_of = http, url_of
+        self._http, self._url_of, self._keys_at = http, url_of, keys_at
         self._timeout, self._cache_seconds = timeout_seconds, cache_seconds
         self._clock = clock
         self._addresses: dict[str, _Address] = {}
 
     async def read(self, model: SpamModel, status: Status, *, now: datetime) -> EvidenceReading:
         """Return what metrics say of the champion of `status`. Never raises."""
-        snapshot = await self._snapshot(self._url_of(model).rstrip("/"))
+        try:
+            url = self._url_of(model)
+        except NotAllowed as problem:
+            return EvidenceReading(problem=str(problem))
+        snapshot = await self._snapshot(url, (model.namespace, model.name))
         if "evidence" in snapshot.failed:
             return EvidenceReading(problem=snapshot.failed["evidence"])
         key = model.namespace, model.key
@@ -135,21 +197,32 @@ class PrometheusEvidence:
             )
         return _complete_guard(reading, snapshot, key=key, status=status)
 
-    async def _snapshot(self, url: str) -> Snapshot:
-        if url not in self._addresses and len(self._addresses) >= MAX_ADDRESSES:
-            self._addresses.clear()
+    async def _snapshot(self, url: str, key: Key) -> Snapshot:
         address = self._addresses.setdefault(url, _Address())
-        async with address.lock:
-            if address.snapshot is None or self._clock() >= address.good_until:
-                began = self._clock()
-                address.snapshot = None  # Nobody reads it any more; a thousand models' evidence need not be held twice.
-                address.snapshot = await self._ask_everything(url)
-                ended = self._clock()
-                address.good_until = ended + max(self._cache_seconds, CACHE_SHARE * (ended - began))
-            return address.snapshot
+        if key not in address.known or self._clock() >= address.good_until:
+            address.share_out({*self._keys_at(url), key})
+            address.good_until = self._clock() + self._cache_seconds
+        shard, shards = address.shard_of(key), len(address.shards)
+        snapshot = await self._fresh(url, shard, shards=shards)
+        if snapshot.to_part:
+            return await self._fresh(url, shard.part(key[0]), shards=shards + len(shard.parts))
+        shard.parts.clear()
+        return snapshot
 
-    async def _ask_everything(self, url: str) -> Snapshot:
-        answers = await asyncio.gather(*(self._ask(url, query) for query in QUERIES.values()))
+    async def _fresh(self, url: str, shard: _Shard, *, shards: int) -> Snapshot:
+        """Return what is known of `shard`, asked anew where that is too old; `shards` are kept in this way."""
+        async with shard.lock:
+            if shard.snapshot is None or self._clock() >= shard.good_until:
+                began = self._clock()
+                shard.snapshot = None  # Nobody reads it any more; a hundred models' evidence need not be held twice.
+                shard.snapshot = await self._ask_everything(url, shard.keys)
+                ended = self._clock()
+                good = max(self._cache_seconds, CACHE_SHARE * shards * (ended - began))
+                shard.good_until = ended + min(good, LONGEST_CACHE_SECONDS)
+            return shard.snapshot
+
+    async def _ask_everything(self, url: str, keys: Sequence[Key]) -> Snapshot:
+        answers = await asyncio.gather(*(self._ask(url, build_query(name, keys)) for name in QUERIES))
         found = dict(zip(QUERIES, answers, strict=True))
         failed = {name: answer for name, answer in found.items() if isinstance(answer, str)}
         samples = {name: answer for name, answer in found.items() if not isinstance(answer, str)}
@@ -162,7 +235,9 @@ class PrometheusEvidence:
                 figures = _live_figures(samples)
             except NoAnswer as reason:
                 failed["errors"] = str(reason)
-        return Snapshot(evidence=evidence, figures=figures, failed=failed)
+        several = len({namespace for namespace, _ in keys}) > 1
+        to_part = bool(failed) and several and not isinstance(await self._ask(url, PROBE), str)
+        return Snapshot(evidence=evidence, figures=figures, failed=failed, to_part=to_part)
 
     async def _ask(self, url: str, query: str) -> list[Sample] | str:
         """Return the samples, or why there are none."""
@@ -184,6 +259,13 @@ class PrometheusEvidence:
             return f"Prometheus did not answer within {self._timeout:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return f"Prometheus can't be reached ({type(error).__name__})"
+
+
+def build_query(name: str, keys: Iterable[Key]) -> str:
+    """Return the query of that name about the models `keys`. Names in Kubernetes hold no sign that needs care here."""
+    namespaces = "|".join(sorted({namespace for namespace, _ in keys}))
+    models = "|".join(f"{namespace}[.]{model}" for namespace, model in keys)
+    return QUERIES[name].replace("MODELS", f'namespace=~"{namespaces}",spammodel=~"{models}"')
 
 
 def _parse_answer(body: bytes | bytearray, status: int) -> list[Sample]:

@@ -59,4 +59,5 @@ class ControllerSettings(BaseSettings):
 
     @property
     def allowed_prometheus(self) -> frozenset[str]:
-        return frozenset(url.strip() for url in self.prometheus_allowed.split(",") if url.strip())
+        """Their addresses as they are compared, without a slash at the end."""
+        return frozenset(url.strip().rstrip("/") for url in self.prometheus_allowed.split(",") if url.strip())

@@ -23,12 +23,15 @@ _WARNINGS: Final = frozenset({Decision.ALERT, Decision.ROLLBACK, Decision.REJECT
 
 
 def build_decision(seen: Seen, result: PassResult) -> Object:
-    """Return the decision object of a pass. Its name is that of the state it was decided on: repeated, it is the same.
+    """Return the decision object of a pass. Its name is that of the state it was decided on and of how that ended.
+
+    Repeated alike it is the same; an attempt that succeeds over the state that one before it failed on is another.
 
     The sequence is the resource version that the pass read, which rises with every status that is written.
     """
     document, plan, model = seen.document, result.plan, result.observation.model
     uid, sequence = document["metadata"]["uid"], int(document["metadata"]["resourceVersion"])
+    ends = ["ok" if outcome.succeeded else "failed" for outcome in result.outcomes]
     spec: dict[str, Any] = {
         "spamModel": model.name,
         "sequence": sequence,
@@ -44,7 +47,7 @@ def build_decision(seen: Seen, result: PassResult) -> Object:
         "apiVersion": DECISION.api_version,
         "kind": DECISION.name,
         "metadata": {
-            "name": f"{model.name}-{_digest(uid, sequence, plan.decision, plan.reason)}",
+            "name": f"{model.name}-{_digest(uid, sequence, plan.decision, plan.reason, *ends)}",
             "namespace": model.namespace,
             "labels": {
                 "app.kubernetes.io/name": "autoretrain",

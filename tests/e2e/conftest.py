@@ -18,6 +18,8 @@ from tests.e2e.client import IngressClient
 from tests.e2e.kubectl import Kubectl, Object, wait
 
 CONTEXT = "kind-autoretrain"
+NODE = "node/autoretrain-control-plane"
+"""A context is no more than a name in a file; this is what `scripts/kind.py` looks for too."""
 SYSTEM = "autoretrain-system"
 ADDRESS = "http://127.0.0.1:8080"
 API_KEY = "key-of-the-end-to-end-tests"
@@ -31,16 +33,26 @@ DATA_DIRECTORY = Path(os.environ.get("AUTORETRAIN_DATA_DIR", Path(__file__).pare
 
 
 @pytest.fixture(scope="session")
-def kube() -> Kubectl:
+def own_cluster() -> Kubectl:
+    """kubectl for the kind cluster of this project. Nothing is sent to one whose node is not its own."""
     if shutil.which("kubectl") is None:
         pytest.skip("kubectl is not on the PATH; `make kind-up` needs it, and kind")
     known = subprocess.run(["kubectl", "config", "get-contexts", "-o", "name"], capture_output=True, text=True)
     if CONTEXT not in known.stdout.split():
         pytest.skip(f"there is no context {CONTEXT}; `make kind-up` makes its cluster")
     cluster = Kubectl(CONTEXT)
-    if cluster.get("deployment", "autoretrain-controller", namespace=SYSTEM) is None:
-        pytest.skip("the operator is not installed; `make kind-deploy` installs it")
+    nodes = cluster.run("get", "nodes", "--output=name").split()
+    if NODE not in nodes:
+        pytest.fail(f"context {CONTEXT} leads to the nodes {nodes}, which are not this project's; nothing was changed")
     return cluster
+
+
+@pytest.fixture(scope="session")
+def kube(own_cluster: Kubectl) -> Kubectl:
+    """The same, with the operator on it."""
+    if own_cluster.get("deployment", "autoretrain-controller", namespace=SYSTEM) is None:
+        pytest.skip("the operator is not installed; `make kind-deploy` installs it")
+    return own_cluster
 
 
 @dataclass(frozen=True, slots=True)

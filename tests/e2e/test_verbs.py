@@ -1,6 +1,7 @@
 """What a person asks for, what the gates say, and what becomes of a model that misbehaves after its promotion."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,27 @@ def decided(place: Place, prefix: str, *, after: int = 0) -> bool:
     return any(decision.startswith(prefix) for decision in place.decisions(NAME)[after:])
 
 
+def candidate(place: Place) -> dict[str, Any]:
+    return place.status(NAME).get("candidate", {})
+
+
+def ended(place: Place, *, trigger: str) -> bool:
+    """Was the last run one of `trigger`, and is none in flight? Jobs are there before the status tells of them."""
+    status = place.status(NAME)
+    return "activeRun" not in status and status.get("lastRun", {}).get("trigger") == trigger
+
+
+def put_back(place: Place, good: Object, *, trained: str) -> None:
+    """Use the good data again, and let the run that this starts end: the next test must not meet it."""
+    use(place, good)
+
+    def at_rest() -> bool:
+        status = place.status(NAME)
+        return "activeRun" not in status and status["trainedHash"] == trained
+
+    wait("the run on the good data", at_rest, seconds=RUN_SECONDS)
+
+
 @pytest.fixture(scope="module")
 def good(place: Place) -> Object:
     """A SpamModel that is Ready on good data; returns its `data`."""
@@ -44,32 +66,35 @@ def good(place: Place) -> Object:
 
 def test_a_worse_candidate_is_rejected_with_numbers_and_changes_nothing(place: Place, good: Object):
     before, generation = len(place.decisions(NAME)), place.deployment(NAME)["metadata"]["generation"]
+    trained = place.status(NAME)["trainedHash"]
     use(place, place.add_file("noisy", corpus(wrong_every=4)))
-    wait("a rejection", lambda: decided(place, "REJECT BelowFloors", after=before), seconds=RUN_SECONDS)
-    candidate = place.status(NAME)["candidate"]
-    assert "at least 0.9500 is needed" in candidate["message"]
+    wait("a rejection", lambda: candidate(place).get("reason") == "BelowFloors", seconds=RUN_SECONDS)
+    assert decided(place, "REJECT BelowFloors", after=before)
+    assert "at least 0.9500 is needed" in candidate(place)["message"]
     assert place.champion(NAME) == "1"
     assert place.deployment(NAME)["metadata"]["generation"] == generation
-    use(place, good)
+    put_back(place, good, trained=trained)
 
 
 def test_asked_by_hand_a_run_starts_and_is_asked_for_once(place: Place, good: Object):
     before = len(place.jobs(NAME))
     place.kube.annotate(NAME, namespace=place.namespace, retrain_requested="first", actor="ann", reason="see it run")
-    wait("a Job", lambda: len(place.jobs(NAME)) > before, seconds=60)
-    wait("its end", lambda: "activeRun" not in place.status(NAME), seconds=RUN_SECONDS)
-    assert place.status(NAME)["handledRequests"]["retrain"] == "first"
-    jobs = len(place.jobs(NAME))
+    wait("the request's start", lambda: place.status(NAME)["handledRequests"]["retrain"] == "first", seconds=60)
+    wait("its end", lambda: ended(place, trigger="manual"), seconds=RUN_SECONDS)
+    assert len(place.jobs(NAME)) == before + 1
     place.kube.annotate(NAME, namespace=place.namespace, reason="the same token is no new request")
-    wait("a pass", lambda: place.status(NAME)["handledRequests"]["retrain"] == "first", seconds=10)
-    assert len(place.jobs(NAME)) == jobs
+    # A pass that has seen this later change has seen the annotation too, and would have started a run.
+    use(place, good, triggers={"cooldownSeconds": 0, "maxRunsPerDay": 23})
+    place.wait_ready(NAME, seconds=60)
+    assert len(place.jobs(NAME)) == before + 1
 
 
 def test_a_model_that_misbehaves_is_taken_back_without_labels_or_a_failed_request(place: Place, good: Object):
-    before = len(place.decisions(NAME))
+    before, trained = len(place.decisions(NAME)), place.status(NAME)["trainedHash"]
     use(place, place.add_file("upside-down", corpus(wrong_every=1)))
-    wait("a candidate", lambda: decided(place, "HOLD", after=before), seconds=RUN_SECONDS)
-    bad = place.status(NAME)["candidate"]["summary"]["version"]
+    wait("its run's end", lambda: place.status(NAME)["trainedHash"] != trained, seconds=RUN_SECONDS)
+    assert candidate(place)["decision"] == "HOLD"
+    bad = candidate(place)["summary"]["version"]
     with place.client(NAME, per_second=50) as client:
         client.play(generate_traffic(seed=3, messages=1000))
         place.kube.annotate(
@@ -87,7 +112,7 @@ def test_a_model_that_misbehaves_is_taken_back_without_labels_or_a_failed_reques
     assert client.failures == []
     assert client.versions == {"v1", f"v{bad}"}
     assert place.condition(NAME, "Degraded")["status"] == "True"
-    use(place, good)
+    put_back(place, good, trained=trained)
 
 
 def test_an_approval_is_waited_for_and_obeyed(place: Place, good: Object):
@@ -107,7 +132,6 @@ def test_an_approval_is_waited_for_and_obeyed(place: Place, good: Object):
 
 
 def test_the_cron_starts_a_run_when_it_is_due(place: Place, good: Object):
-    before = len(place.jobs(NAME))
     due = datetime.now(UTC) + timedelta(seconds=70)
     use(place, good, triggers={"cooldownSeconds": 0, "maxRunsPerDay": 24, "schedule": {"cron": f"{due:%M %H} * * *"}})
     wait(
@@ -115,9 +139,8 @@ def test_the_cron_starts_a_run_when_it_is_due(place: Place, good: Object):
         lambda: place.status(NAME).get("nextScheduleTime", "")[:16] == f"{due:%Y-%m-%dT%H:%M}",
         seconds=30,
     )
-    wait("a Job", lambda: len(place.jobs(NAME)) > before, seconds=150)
-    assert decided(place, "RETRAIN ScheduleDue")
-    wait("its end", lambda: "activeRun" not in place.status(NAME), seconds=RUN_SECONDS)
+    wait("a run", lambda: decided(place, "RETRAIN ScheduleDue"), seconds=150)
+    wait("its end", lambda: ended(place, trigger="schedule"), seconds=RUN_SECONDS)
 
 
 def test_suspended_nothing_starts(place: Place, good: Object):

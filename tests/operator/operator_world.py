@@ -17,7 +17,7 @@ from controller.apply import Applier
 from controller.cache import WatchCache
 from controller.children.builder import Children
 from controller.children.parent import Defaults
-from controller.cluster import DEPLOYMENT, JOB, POD, SPAM_MODEL, Object
+from controller.cluster import DEPLOYMENT, JOB, POD, SPAM_MODEL, Kind, Object, Refused
 from controller.decisions import ORDINAL_ANNOTATION
 from controller.gather import Gatherer
 from controller.metrics import ControllerMetrics
@@ -216,6 +216,17 @@ class OperatorWorld:
     def annotate(self, **annotations: str) -> None:
         named = {f"autoretrain.dev/{name.replace('_', '-')}": value for name, value in annotations.items()}
         self.change(lambda thing: thing["metadata"].setdefault("annotations", {}).update(named))
+
+    def refuse(self, *kinds: Kind) -> None:
+        """Let a quota or a webhook refuse to have objects of these kinds created or changed; of none: no more."""
+        names = {kind.name for kind in kinds}
+
+        def check(number: int) -> None:
+            verb, kind, name = self.cluster.calls[number - 1]
+            if verb in {"create", "apply"} and kind in names:
+                raise Refused(f"{name} is forbidden: exceeded quota")
+
+        self.cluster.before = check
 
     # What happens by itself.
 

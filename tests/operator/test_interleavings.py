@@ -1,5 +1,7 @@
 """What holds whatever happens in whatever order: Jobs, rollouts, metrics, the clock, people, crashes at any call."""
 
+import json
+
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -113,7 +115,9 @@ class Interleavings(RuleBasedStateMachine):
 
     @invariant()
     def decisions_have_names_of_their_own(self):
-        decided = [(each["spec"]["sequence"], each["spec"]["decision"]) for each in self.world.cluster.of(DECISION)]
+        specs = [each["spec"] for each in self.world.cluster.of(DECISION)]
+        ends = [[end["succeeded"] for end in json.loads(spec["record"])["outcomes"]] for spec in specs]
+        decided = [(spec["sequence"], spec["decision"], *end) for spec, end in zip(specs, ends, strict=True)]
         assert len(decided) == len(set(decided))
 
     def teardown(self):

@@ -1,6 +1,11 @@
 """What one pass does to a cluster: the children it makes, what it writes, and what it leaves alone."""
 
-from controller.cluster import CONFIG_MAP, DECISION, DEPLOYMENT, EVENT, SPAM_MODEL
+import json
+
+import pytest
+
+from controller.apply import mounted_config_maps
+from controller.cluster import CONFIG_MAP, DECISION, DEPLOYMENT, EVENT, INGRESS, JOB, ROUTE, SPAM_MODEL, Unreachable
 from tests.operator.operator_world import KEY, OperatorWorld, ordinals, settled
 
 
@@ -246,3 +251,145 @@ def test_settings_that_nothing_mounts_any_more_are_deleted():
     after = {each["metadata"]["name"] for each in world.cluster.of(CONFIG_MAP)}
     assert len(after) == len(before)
     assert after.isdisjoint(before)
+
+
+def with_candidate(**spec):
+    """A champion, and a better version that the next pass promotes."""
+    world = with_champion(**spec)
+    world.drift_score, world.labels = 0.5, 2000
+    world.wait(3600)
+    while not world.running:
+        world.make_pass()
+        world.wait(60)
+    world.finish_jobs()
+    return world
+
+
+def serving_applies(world):
+    return [call for call in world.cluster.calls if call == ("apply", DEPLOYMENT.name, "sms-spam-serving")]
+
+
+def settings_of_the_monitor(world):
+    monitor = world.cluster.objects[DEPLOYMENT.name, KEY[0], "sms-spam-monitor"]
+    (name,) = mounted_config_maps(monitor)
+    return world.cluster.objects.get((CONFIG_MAP.name, KEY[0], name))
+
+
+INGRESS_SPEC = {"ingress": {"host": "spam.test"}}
+ROUTE_SPEC = {"httpRoute": {"parentRefs": [{"name": "gateway"}], "hostnames": ["spam.test"]}}
+
+
+@pytest.mark.parametrize("refused", [CONFIG_MAP, INGRESS])
+def test_a_refused_child_neither_flips_what_is_served_nor_holds_a_promotion_up(refused):
+    world = with_candidate(serving=INGRESS_SPEC)
+    world.cluster.remove((INGRESS.name, KEY[0], KEY[1]))
+    before = len(serving_applies(world))
+    world.refuse(refused)
+    served = []
+    for _ in range(10):
+        world.make_pass()
+        served.append(world.served_version)
+        world.roll_out()
+        world.wait(5)
+    assert (served, len(serving_applies(world)) - before) == (["2"] * 10, 1)
+    assert world.status.champion.version == "2"
+    status, reason, message = world.condition("Degraded")
+    assert (status, reason) == ("True", "ApplyFailed")
+    assert f"{refused.name} sms-spam" in message
+    assert "exceeded quota" in message
+
+
+def test_a_refused_child_does_not_hold_a_rollback_up():
+    world = with_candidate()
+    for _ in range(2):
+        world.make_pass()
+        world.roll_out()
+        world.wait(60)
+    assert world.status.champion.version == "2"
+    world.refuse(CONFIG_MAP)
+    world.guard_is_good = False
+    world.make_pass()
+    assert world.served_version == "1"
+
+
+def test_a_refused_child_keeps_no_later_one_from_being_applied():
+    world = created(serving=INGRESS_SPEC)
+    world.refuse(INGRESS)
+    settled(world)
+    assert (DEPLOYMENT.name, KEY[0], "sms-spam-monitor") in world.cluster.objects
+    assert world.status.champion.version == "1"
+    assert world.condition("Degraded") == (
+        "True",
+        "ApplyFailed",
+        "Ingress sms-spam: sms-spam is forbidden: exceeded quota",
+    )
+    world.refuse()
+    settled(world, passes=2)
+    assert (INGRESS.name, *KEY) in world.cluster.objects
+    assert world.condition("Degraded")[0] == "False"
+
+
+def test_a_monitor_never_mounts_settings_that_were_refused():
+    world = with_champion()
+    world.refuse(CONFIG_MAP)
+    world.change(lambda thing: thing["spec"]["monitoring"].update(intervalSeconds=30))
+    world.make_pass()
+    assert "intervalSeconds: 60" in settings_of_the_monitor(world)["data"]["spammodel.yaml"].replace('"', "")
+
+
+def test_a_way_in_stays_until_the_one_that_replaces_it_is_there():
+    world = with_champion(serving=INGRESS_SPEC)
+    world.refuse(ROUTE)
+    world.change(lambda thing: (thing["spec"]["serving"].pop("ingress"), thing["spec"]["serving"].update(ROUTE_SPEC)))
+    world.make_pass()
+    assert (INGRESS.name, *KEY) in world.cluster.objects
+    world.refuse()
+    world.make_pass()
+    assert (INGRESS.name, *KEY) not in world.cluster.objects
+    assert (ROUTE.name, *KEY) in world.cluster.objects
+
+
+def test_a_deployment_that_was_applied_without_an_answer_is_not_put_back():
+    world = with_candidate()
+
+    def lose_the_answer(number):
+        if world.cluster.calls[number - 1] == serving_applies(world)[0]:
+            world.cluster.after = lambda _number: None
+            world.cluster.deliver(world.passes.cache)  # The watch shows it all the same.
+            raise Unreachable("no answer")
+
+    world.cluster.after = lose_the_answer
+    assert world.make_pass().failed
+    assert (world.served_version, world.status.rollout) == ("2", None)
+    assert world.condition("Degraded")[:2] == ("True", "ActionFailed")
+    world.make_pass()
+    assert (world.served_version, world.status.rollout.to.version) == ("2", "2")
+
+
+def test_a_kind_that_is_not_installed_is_named_and_taken_for_no_conflict():
+    world = OperatorWorld()
+    world.cluster.missing_kinds = frozenset({ROUTE.name})
+    world.create_model(serving=ROUTE_SPEC)
+    settled(world)
+    assert world.condition("Stalled") == (
+        "True",
+        "KindNotInstalled",
+        "HTTPRoute sms-spam: the cluster has no HTTPRoute of gateway.networking.k8s.io/v1; install its definition",
+    )
+    assert world.status.champion.version == "1"
+    world.cluster.missing_kinds = frozenset()
+    settled(world, passes=2)
+    assert world.condition("Stalled") is None
+    assert (ROUTE.name, *KEY) in world.cluster.objects
+
+
+def test_a_decision_that_failed_and_then_succeeded_has_a_record_of_each():
+    world = created()
+    world.refuse(JOB)
+    for _ in range(3):
+        assert world.make_pass().failed
+    world.refuse()
+    world.make_pass()
+    recorded = [json.loads(each["spec"]["record"])["outcomes"] for each in world.cluster.of(DECISION)]
+    # Of the failures, the first was recorded over the empty status, the others over the one that says Degraded.
+    assert [[outcome["succeeded"] for outcome in outcomes] for outcomes in recorded] == [[False], [False], [True]]

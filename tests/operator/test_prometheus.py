@@ -2,22 +2,22 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from autoretrain.adapters.evidence_metrics import Evidence, render_evidence
+from autoretrain.adapters.evidence_metrics import Evidence
 from autoretrain.domain.drift import DriftReport, MetricDrift
 from autoretrain.domain.observation import GuardEvidence, LabelSupply
 from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import GuardState, ModelRef, Status
 from controller.prometheus import QUERIES, EvidenceReading, PrometheusEvidence
 from tests.default_spec import default_spec
+from tests.operator import prometheus_server
+from tests.operator.prometheus_server import name_of, prometheus, vector
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MODEL = SpamModel(name="sms", namespace="tenant-a", uid="u", generation=1, training_hash="h", spec=default_spec())
@@ -32,7 +32,7 @@ REPORT = DriftReport(
     ended_at=NOW - timedelta(minutes=1),
     size=500,
     score=0.31,
-    metrics=(MetricDrift(name="vocabulary", raw=0.4, median=0.1, upper=0.2, score=0.31),),
+    metrics=(MetricDrift(name="vocabulary", raw=0.31, median=0.0, upper=0.15, score=0.31),),
 )
 SUPPLY = LabelSupply(new_labels=120, new_spam_labels=30, highest_sequence=400)
 EVIDENCE = Evidence(
@@ -46,23 +46,8 @@ EVIDENCE = Evidence(
 READ = EvidenceReading(drift=(REPORT,), pending=12, performance=None, supply=SUPPLY, guard=EVIDENCE.guard)
 
 
-def rows(
-    evidence: Evidence, *, namespace: str = "tenant-a", key: str = "tenant-a.sms", pod: str = "sms-monitor-1"
-) -> list[dict]:
-    """The instant vector that the evidence's series make."""
-    return [
-        {
-            # Prometheus knows no empty labels.
-            "metric": {
-                "__name__": sample.name,
-                "namespace": namespace,
-                "pod": pod,
-                **{name: value for name, value in sample.labels.items() if value},
-            },
-            "value": [NOW.timestamp(), repr(sample.value)],
-        }
-        for sample in render_evidence(key, evidence)
-    ]
+def rows(evidence: Evidence, *, namespace: str = "tenant-a", key: str = "tenant-a.sms", **more: str) -> list[dict]:
+    return prometheus_server.rows(evidence, namespace=namespace, key=key, **more)
 
 
 def figure(version: str, value: float | str, **labels: str) -> dict:
@@ -70,46 +55,19 @@ def figure(version: str, value: float | str, **labels: str) -> dict:
     return {"metric": {**own, **labels}, "value": [NOW.timestamp(), str(value)]}
 
 
-def vector(result: list[dict], **more) -> web.Response:
-    return web.json_response({"status": "success", "data": {"resultType": "vector", "result": result}, **more})
-
-
 def answers(evidence=EVIDENCE, **others) -> dict:
     """What a Prometheus that is well says to each query."""
-    plain = {"evidence": rows(evidence), "requests": [], "errors": [], "p95": []} | others
-    return {QUERIES[name]: result for name, result in plain.items()}
-
-
-@asynccontextmanager
-async def prometheus(answer):
-    """A server whose `answer(query)` is a list for a vector, or a response; yields its address and what was asked."""
-    asked, connections = [], set()
-
-    async def query(request: web.Request) -> web.StreamResponse:
-        text = (await request.post())["query"]
-        asked.append(text)
-        connections.add(request.transport.get_extra_info("peername"))
-        said = answer(text)
-        said = await said if asyncio.iscoroutine(said) else said
-        return vector(said) if isinstance(said, list) else said
-
-    app = web.Application()
-    app.router.add_post("/api/v1/query", query)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = site._server.sockets[0].getsockname()[1]
-    try:
-        yield SimpleNamespace(url=f"http://127.0.0.1:{port}", asked=asked, connections=connections)
-    finally:
-        await runner.cleanup()
+    return {"evidence": rows(evidence), "requests": [], "errors": [], "p95": []} | others
 
 
 async def read(answer, *, status=STATUS, model=MODEL, now=NOW, timeout_seconds=2.0) -> EvidenceReading:
-    async with prometheus(answer) as server, aiohttp.ClientSession() as http:
-        evidence = PrometheusEvidence(http, url_of=lambda _: server.url, timeout_seconds=timeout_seconds)
-        return await evidence.read(model, status, now=now)
+    async with prometheus(lambda name, _: answer(name)) as server, aiohttp.ClientSession() as http:
+        return await asks(http, server.url, timeout_seconds=timeout_seconds).read(model, status, now=now)
+
+
+def asks(http: aiohttp.ClientSession, url: str, **options) -> PrometheusEvidence:
+    """The evidence port, of which one model's series are at `url`."""
+    return PrometheusEvidence(http, url_of=lambda _: url, keys_at=lambda _: [("tenant-a", "sms")], **options)
 
 
 async def test_what_the_monitor_measured_is_read():
@@ -150,7 +108,7 @@ async def test_the_previous_version_that_nobody_asked_lately_makes_no_ratio():
 
 async def test_errors_are_seen_although_the_monitor_is_away():
     guarded = answers(requests=[figure("7", 10)], errors=[figure("7", 90)], p95=[])
-    guarded[QUERIES["evidence"]] = []
+    guarded["evidence"] = []
     reading = await read(guarded.get, status=GUARDED)
     assert reading.guard == GuardEvidence(model_version="7", messages=0, requests=100, error_ratio=0.9)
     assert "no series" in reading.problem
@@ -162,7 +120,7 @@ VECTOR = {"resultType": "vector", "result": rows(EVIDENCE)}
 
 
 async def slow() -> web.Response:
-    await asyncio.sleep(5)
+    await asyncio.sleep(0.5)
     return vector([])
 
 
@@ -201,7 +159,7 @@ async def slow() -> web.Response:
     ],
 )
 async def test_an_answer_that_lies_is_no_evidence_and_says_why(lie, says: str):
-    reading = await read(lambda query: lie() if query == QUERIES["evidence"] else [])
+    reading = await read(lambda name: lie() if name == "evidence" else [])
     assert says in (reading.problem or "")
     assert replace(reading, problem=None) == EvidenceReading()
 
@@ -213,14 +171,13 @@ async def test_an_answer_that_takes_too_long_is_no_evidence():
 
 async def test_nobody_there_is_no_evidence():
     async with aiohttp.ClientSession() as http:
-        evidence = PrometheusEvidence(http, url_of=lambda _: "http://127.0.0.1:9")
-        reading = await evidence.read(MODEL, STATUS, now=NOW)
+        reading = await asks(http, "http://127.0.0.1:9").read(MODEL, STATUS, now=NOW)
     assert reading == EvidenceReading(problem="Prometheus can't be reached (ClientConnectorError)")
 
 
 async def test_an_address_that_is_none_is_no_evidence():
     async with aiohttp.ClientSession() as http:
-        reading = await PrometheusEvidence(http, url_of=lambda _: "prometheus:9090").read(MODEL, STATUS, now=NOW)
+        reading = await asks(http, "prometheus:9090").read(MODEL, STATUS, now=NOW)
     assert (reading.problem or "").startswith("Prometheus can't be reached")
 
 
@@ -231,8 +188,8 @@ async def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.
 
 @pytest.mark.parametrize("name", ["requests", "errors", "p95"])
 async def test_a_guard_without_servings_figures_says_so_and_keeps_what_the_monitor_measured(name: str):
-    def answer(query: str):
-        return web.Response(status=500) if query == QUERIES[name] else answers()[query]
+    def answer(asked: str):
+        return web.Response(status=500) if asked == name else answers()[asked]
 
     reading = await read(answer, status=GUARDED)
     assert replace(reading, problem=None) == READ
@@ -248,15 +205,20 @@ async def test_figures_of_a_version_that_come_twice_are_not_used():
 async def test_all_models_are_asked_about_at_once_and_the_answer_serves_for_a_while():
     other = replace(MODEL, namespace="tenant-b")
     both = answers()
-    both[QUERIES["evidence"]] = rows(EVIDENCE) + rows(EVIDENCE, namespace="tenant-b", key="tenant-b.sms")
+    both["evidence"] = rows(EVIDENCE) + rows(EVIDENCE, namespace="tenant-b", key="tenant-b.sms")
     moment = [0.0]
-    async with prometheus(both.get) as server, aiohttp.ClientSession() as http:
+    async with prometheus(lambda name, _: both[name]) as server, aiohttp.ClientSession() as http:
         evidence = PrometheusEvidence(
-            http, url_of=lambda _: server.url, timeout_seconds=2, cache_seconds=1, clock=lambda: moment[0]
+            http,
+            url_of=lambda _: server.url,
+            keys_at=lambda _: [("tenant-a", "sms"), ("tenant-b", "sms")],
+            timeout_seconds=2,
+            cache_seconds=1,
+            clock=lambda: moment[0],
         )
         readings = await asyncio.gather(*(evidence.read(model, STATUS, now=NOW) for model in (MODEL, other) * 20))
         assert readings == [READ] * 40
-        assert sorted(server.asked) == sorted(QUERIES.values())
+        assert sorted(map(name_of, server.asked)) == sorted(QUERIES)
         moment[0] = 1.5
         await evidence.read(MODEL, STATUS, now=NOW)
         assert len(server.asked) == 2 * len(QUERIES)
@@ -264,8 +226,8 @@ async def test_all_models_are_asked_about_at_once_and_the_answer_serves_for_a_wh
 
 async def test_each_query_finds_anew_who_prometheus_is():
     moment = [0.0]
-    async with prometheus(answers().get) as server, aiohttp.ClientSession() as http:
-        evidence = PrometheusEvidence(http, url_of=lambda _: server.url, timeout_seconds=2, clock=lambda: moment[0])
+    async with prometheus(lambda name, _: answers()[name]) as server, aiohttp.ClientSession() as http:
+        evidence = asks(http, server.url, timeout_seconds=2, clock=lambda: moment[0])
         for _ in range(3):
             await evidence.read(MODEL, STATUS, now=NOW)
             moment[0] += 100
@@ -275,14 +237,14 @@ async def test_each_query_finds_anew_who_prometheus_is():
 async def test_what_a_monitor_said_that_has_ended_is_left_out():
     before = replace(EVIDENCE, measured_at=EVIDENCE.measured_at - timedelta(minutes=4), pending_messages=99)
     both = answers()
-    both[QUERIES["evidence"]] = rows(before, pod="sms-monitor-0") + rows(EVIDENCE)
+    both["evidence"] = rows(before, pod="sms-monitor-0") + rows(EVIDENCE)
     assert await read(both.get) == READ
 
 
 async def test_two_monitors_that_live_are_no_evidence():
     other = replace(EVIDENCE, measured_at=EVIDENCE.measured_at - timedelta(seconds=5))
     both = answers()
-    both[QUERIES["evidence"]] = rows(other, pod="sms-monitor-0") + rows(EVIDENCE)
+    both["evidence"] = rows(other, pod="sms-monitor-0") + rows(EVIDENCE)
     reading = await read(both.get)
     assert reading.drift is None
     assert "more than once" in (reading.problem or "")

@@ -3,6 +3,9 @@
 Both directions stand here, so that they can't disagree. Every series carries `spammodel` and `model_version`. No label
 holds words of a message: what a window's new spam consists of stays behind. `autoretrain_evidence_series` says how many
 series there are, so that an answer with a part missing is seen to be one.
+
+What no decision and no status reads stays behind too, for a controller reads this of every model: of a metric its score
+in the newest window travels, and of the label windows those that are looked at.
 """
 
 import dataclasses
@@ -17,6 +20,7 @@ from typing import Any, Final, NamedTuple, TypeVar, get_args, get_type_hints
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from autoretrain.decide.performance import DISJOINT_WINDOWS
 from autoretrain.domain.drift import DriftReport, MetricDrift
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.metrics import Estimate
@@ -25,6 +29,8 @@ from autoretrain.domain.observation import GuardEvidence, LabelSupply, LabelWind
 T = TypeVar("T")
 
 MAX_WINDOWS: Final = 10
+"""More `consecutiveBreaches` than this the schema refuses."""
+CALIBRATED_UPPER: Final = 0.15
 TIME: Final = "autoretrain_evidence_timestamp_seconds"
 SERIES: Final = "autoretrain_evidence_series"
 DRIFT: Final = "autoretrain_evidence_drift"
@@ -36,7 +42,7 @@ FAMILIES: Final = {
     TIME: ("When this evidence was measured.", ()),
     SERIES: ("Series that belong to this evidence, this one too.", ()),
     DRIFT: (
-        "The last windows; `metric` is empty for figures of the window as a whole.",
+        "The last windows, and the newest one's scores by `metric`, which is empty for figures of a window as a whole.",
         ("window_id", "regime", "metric", "quantity"),
     ),
     PENDING: ("Messages of the window that is not complete.", ()),
@@ -104,13 +110,14 @@ def render_evidence(key: str, evidence: Evidence) -> tuple[Sample, ...]:
     for report in evidence.drift[-MAX_WINDOWS:]:
         labels = {"window_id": report.window_id, "regime": report.regime}
         rows += [(DRIFT, {**labels, "metric": WHOLE, "quantity": name}, value) for name, value in _figures(report)]
-        for metric in report.metrics:
+        if report is evidence.drift[-1]:
             rows += [
-                (DRIFT, {**labels, "metric": metric.name, "quantity": name}, value) for name, value in _figures(metric)
+                (DRIFT, {**labels, "metric": metric.name, "quantity": "score"}, metric.score)
+                for metric in report.metrics
             ]
     if evidence.performance is not None:
         live = evidence.performance
-        numbered = {str(number): window for number, window in enumerate(live.windows)}
+        numbered = {str(number): window for number, window in enumerate(live.windows[-DISJOINT_WINDOWS:])}
         parts = {WHOLE: live, **({OVERALL: live.overall} if live.overall else {}), **numbered}
         rows += [
             (LIVE, {"window": window, "quantity": name}, value)
@@ -191,12 +198,18 @@ def _parse_drift(figures: Figures, *, version: str) -> tuple[DriftReport, ...]:
             window_id=window_id,
             regime=regime,
             model_version=version,
-            metrics=tuple(_build(MetricDrift, parts[name], name=name) for name in sorted(parts) if name != WHOLE),
+            metrics=tuple(_calibrated(name, parts[name]) for name in sorted(parts) if name != WHOLE),
             new_spam_patterns=(),
         )
         for (window_id, regime), parts in windows.items()
     ]
     return tuple(sorted(reports, key=lambda report: (report.started_at, report.ended_at, report.window_id)))
+
+
+def _calibrated(name: str, figures: Figures) -> MetricDrift:
+    """Return the metric in the unit of its score: without drift its median is 0 there, and its upper quantile 0.15."""
+    score = _required(figures, ("score",))
+    return MetricDrift(name=name, raw=score, median=0.0, upper=CALIBRATED_UPPER, score=score)
 
 
 def _parse_performance(figures: Figures, *, version: str) -> Performance | None:

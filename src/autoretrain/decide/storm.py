@@ -2,8 +2,9 @@
 
 A metric above its threshold is level-triggered: it asks for a run on every pass. These rules make one run of it. A
 person who asks by hand, or changes the training spec, is not a storm: the cooldown, the back-off, the breaker, the
-guard and the demand for new labels do not hold for them. One run at a time, the daily budget, a rollout and `suspend`
-hold for everybody. A scheduled run counts against the budget and waits for the cooldown, like any other.
+guard and the demand for new labels do not hold for them. One run at a time, the daily budget, a rollout, `suspend` and
+a registered model that is somebody else's hold for everybody. A scheduled run counts against the budget and waits for
+the cooldown, like any other.
 """
 
 from collections.abc import Callable
@@ -62,6 +63,19 @@ def _suspended(observation: Observation, _kind: TriggerKind) -> Finding | None:
     if not observation.model.spec.suspend:
         return None
     return _hold("suspend", Reason.SUSPENDED, "spec.suspend holds every trigger")
+
+
+def _registry(observation: Observation, kind: TriggerKind) -> Finding | None:
+    """A run registers its version and moves the candidate's alias, so it must be known whose they are."""
+    owner, status = observation.registry_owner, observation.status
+    if owner:
+        return _hold("registry", Reason.REGISTRY_OWNED, f"the registered model belongs to {owner}")
+    if owner is None:
+        return _hold("registry", Reason.EVIDENCE_MISSING, "whose the registered model is could not be read")
+    unread = observation.registry is None and status.champion is None and status.rollout is None
+    if unread and kind is not TriggerKind.MANUAL:
+        return _hold("registry", Reason.EVIDENCE_MISSING, "whether a champion is registered could not be read")
+    return None
 
 
 def _run_active(observation: Observation, _kind: TriggerKind) -> Finding | None:
@@ -179,6 +193,7 @@ class _Need:
 
 _RULES: tuple[Rule, ...] = (
     _suspended,
+    _registry,
     _run_active,
     _rollout,
     _guard,

@@ -111,7 +111,9 @@ class Observation:
     and never fewer where they exist; `pending_messages` counts the incomplete window after them. `run` is how the run
     of `status.active_run` stands; None also where nothing knows of it: then it is submitted again under its name.
     `document_problems` says what is wrong with the document as it is now; `model` is then the last one that was good.
-    `highest_ordinal` is the highest run ordinal that jobs or registry tags know of, for a status that was lost.
+    `registry_owner` is whose the registered model is where it is somebody else's; '' where it is ours or nobody's, or
+    nothing rests on it now. `highest_ordinal` is the highest run ordinal that jobs or registry tags know of, for a
+    status that was lost.
     """
 
     now: datetime
@@ -125,5 +127,6 @@ class Observation:
     run: RunObservation | None
     guard: GuardEvidence | None
     registry: tuple[RegistryVersion, ...] | None
+    registry_owner: str | None = ""
     highest_ordinal: int = 0
     document_problems: tuple[Problem, ...] = ()

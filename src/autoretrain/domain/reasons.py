@@ -28,6 +28,7 @@ class Reason(StrEnum):
     NO_REQUEST = "NoRequest"
     TRIGGER_DISABLED = "TriggerDisabled"
     # Storm control.
+    REGISTRY_OWNED = "RegistryOwned"
     RUN_ACTIVE = "RunActive"
     COOLDOWN_ACTIVE = "CooldownActive"
     BUDGET_SPENT = "BudgetSpent"

@@ -29,6 +29,22 @@ REFUSED = but(
 CASES = {
     "nothing is in the way": (drifted(), None, ()),
     "suspended": (but(drifted(), model__spec__suspend=True), Reason.SUSPENDED, EVERYBODY),
+    "the registered model is somebody else's": (
+        but(drifted(), registry_owner="other/default/sms-spam"),
+        Reason.REGISTRY_OWNED,
+        EVERYBODY,
+    ),
+    "whose the registered model is could not be read": (
+        but(drifted(), registry_owner=None),
+        Reason.EVIDENCE_MISSING,
+        EVERYBODY,
+    ),
+    "whether a champion is registered could not be read": (
+        but(drifted(), registry=None, status__champion=None),
+        Reason.EVIDENCE_MISSING,
+        (DRIFT, SCHEDULE, SPEC),
+    ),
+    "the registry is not asked for what is served": (but(drifted(), registry=None), None, ()),
     "a run is in flight": (but(drifted(), status__active_run=run()), Reason.RUN_ACTIVE, EVERYBODY),
     "a rollout is under way": (but(drifted(), status__rollout=ROLLOUT), Reason.ROLLOUT_IN_PROGRESS, EVERYBODY),
     "an overdue rollout does not lock the way out": (

@@ -1,4 +1,4 @@
-"""Any evidence that a monitor could measure, for hypothesis."""
+"""Any evidence that a controller could be told, for hypothesis: what of it nobody reads stays with the monitor."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,6 @@ from autoretrain.domain.observation import GuardEvidence, LabelSupply, LabelWind
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 moments = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=400)).map(lambda passed: BEGIN + passed)
 ratios = st.floats(0, 1)
-figures = st.floats(-1e9, 1e9)
 counts = st.integers(0, 2**50)
 maybe_ratios = st.none() | ratios
 estimates = st.builds(Estimate, value=ratios, low=ratios, high=ratios)
@@ -23,7 +22,9 @@ names = st.text('abcdefghijklmnopqrstuvwxyz_-0123456789"\\\n', min_size=1, max_s
 label_windows = st.builds(
     LabelWindow, started_at=moments, labels=counts, accuracy=estimates, spam_recall=maybe_estimates, f1=maybe_estimates
 )
-metrics = st.builds(MetricDrift, name=names, raw=figures, median=figures, upper=figures, score=ratios)
+metrics = st.builds(
+    lambda name, score: MetricDrift(name=name, raw=score, median=0.0, upper=0.15, score=score), names, ratios
+)
 reports = st.builds(
     DriftReport,
     window_id=names,
@@ -44,7 +45,7 @@ performances = st.builds(
     model_version=st.just("7"),
     labels=counts,
     overall=st.none() | label_windows,
-    windows=st.lists(label_windows, max_size=3).map(tuple),
+    windows=st.lists(label_windows, max_size=2).map(tuple),
     precision=maybe_estimates,
     matured_ratio=ratios,
 )
@@ -75,9 +76,14 @@ guards = st.builds(
 
 
 def in_order(found: list[DriftReport]) -> tuple[DriftReport, ...]:
-    """Windows follow one another."""
+    """Windows follow one another, and only the newest tells of its metrics."""
     steps = [
-        replace(report, started_at=BEGIN + timedelta(hours=number), ended_at=BEGIN + timedelta(hours=number, minutes=9))
+        replace(
+            report,
+            started_at=BEGIN + timedelta(hours=number),
+            ended_at=BEGIN + timedelta(hours=number, minutes=9),
+            metrics=report.metrics if number == len(found) - 1 else (),
+        )
         for number, report in enumerate(found)
     ]
     return tuple(steps)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from autoretrain.adapters.crd import resource_schema
 from autoretrain.adapters.evidence_metrics import (
     DRIFT,
     FAMILIES,
+    MAX_WINDOWS,
     Evidence,
     EvidenceCollector,
     EvidenceProblem,
@@ -20,7 +22,9 @@ from autoretrain.adapters.evidence_metrics import (
     parse_evidence,
     render_evidence,
 )
+from autoretrain.domain.drift import DriftReport, MetricDrift
 from autoretrain.domain.observation import LabelSupply
+from tests.unit.decide.builders import but, guard_evidence, label_window, performance
 from tests.unit.evidence.evidence_strategies import evidences, reports
 
 KEY = "tenant-a.sms-spam"
@@ -118,3 +122,55 @@ def test_every_series_names_the_model_and_its_version():
 def test_every_series_is_of_a_family_that_is_described():
     assert {sample.name for sample in render_evidence(KEY, PLAIN)} <= set(FAMILIES)
     assert DRIFT in FAMILIES
+
+
+def test_as_many_windows_are_told_as_a_document_may_ask_for():
+    trigger = resource_schema()["properties"]["spec"]["properties"]["triggers"]["properties"]["drift"]
+    assert trigger["properties"]["consecutiveBreaches"]["maximum"] == MAX_WINDOWS
+
+
+DETECTED = tuple(MetricDrift(name=f"metric_{n:02}", raw=0.7, median=0.6, upper=0.8, score=n / 100) for n in range(19))
+
+
+def windows(count: int) -> tuple[DriftReport, ...]:
+    """What a detector with audit labels reports of each window."""
+    at = PLAIN.measured_at
+    return tuple(
+        DriftReport(
+            window_id=f"w{number}",
+            model_version="7",
+            started_at=at - timedelta(hours=count - number),
+            ended_at=at - timedelta(hours=count - number - 1),
+            size=500,
+            score=0.2,
+            metrics=DETECTED,
+        )
+        for number in range(count)
+    )
+
+
+def test_of_a_metric_only_the_newest_windows_score_is_published():
+    samples = render_evidence(KEY, replace(PLAIN, drift=windows(2)))
+    told = [(s.labels["window_id"], s.labels["quantity"], s.value) for s in samples if s.labels.get("metric")]
+    assert told == [("w1", "score", metric.score) for metric in DETECTED]
+
+
+def test_a_metric_comes_out_in_the_unit_of_its_score():
+    before, newest = parse_evidence(render_evidence(KEY, replace(PLAIN, drift=windows(2)))).drift
+    assert before.metrics == ()
+    assert newest.metrics[18] == MetricDrift(name="metric_18", raw=0.18, median=0.0, upper=0.15, score=0.18)
+
+
+def test_of_many_label_windows_those_are_published_that_a_decision_looks_at():
+    live = performance(windows=tuple(label_window(0.9 + number / 1000) for number in range(40)))
+    read = parse_evidence(render_evidence(KEY, replace(PLAIN, performance=but(live, model_version="7")))).performance
+    assert read is not None
+    assert read.windows == live.windows[-2:]
+
+
+def test_all_that_a_controller_needs_of_a_model_is_about_a_hundred_series():
+    live = but(performance(windows=(label_window(), label_window())), model_version="7")
+    guard = but(guard_evidence(), model_version="7", audit_previous=label_window())
+    full = replace(PLAIN, drift=windows(2), performance=live, guard=guard)
+    assert len(render_evidence(KEY, full)) <= 120
+    assert len(render_evidence(KEY, replace(full, guard=None))) <= 90
