@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
 
 from autoretrain.adapters.settings import Settings
 from autoretrain.cli.main import build_parser
+from controller.settings import ControllerSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -17,11 +20,24 @@ REFERENCE = ROOT / "docs" / "reference"
 
 def render_settings() -> str:
     rows = ["# Settings", "", "Environment variables, read once at start by every command.", ""]
-    rows += ["| variable | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default is None else str(field.default)
-        rows.append(f"| `AUTORETRAIN_{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |")
+    rows += _settings_of(Settings, prefix="AUTORETRAIN_")
+    rows += [
+        "",
+        "## The operator",
+        "",
+        "The same for the controller on a cluster, in `manifests/operator/deployment.yaml`.",
+        "",
+    ]
+    rows += _settings_of(ControllerSettings, prefix="AUTORETRAIN_CONTROLLER_")
     return "\n".join(rows) + "\n"
+
+
+def _settings_of(settings: type[BaseSettings], *, prefix: str) -> list[str]:
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in settings.model_fields.items():
+        default = "" if field.default in (None, PydanticUndefined) else str(field.default)
+        rows.append(f"| `{prefix}{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |")
+    return rows
 
 
 def render_crd() -> str:

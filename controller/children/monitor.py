@@ -19,11 +19,12 @@ _LIMITS: Final = {"cpu": "1", "memory": "1Gi"}
 
 def build_monitor(parent: Parent, settings: Object) -> Object:
     """Return the monitor's Deployment. Two at once would publish the same windows twice, hence Recreate."""
+    template = parent.spec["monitoring"].get("podTemplate", {})
     pod = build_pod(
         parent,
         Component.MONITOR,
         container=_build_container(parent, settings),
-        template={},
+        template=template,
         annotations=scrape_annotations(PORT),
     )
     return parent.child(
@@ -31,6 +32,7 @@ def build_monitor(parent: Parent, settings: Object) -> Object:
         "apps/v1",
         name=parent.monitor_name,
         component=Component.MONITOR,
+        labels=template.get("labels"),
         body={
             "spec": {
                 "replicas": 1,

@@ -44,6 +44,7 @@ CLUSTER_ONLY = (
     "store",
     "registry.trackingURI",
     "registry.secretRef",
+    "monitoring.podTemplate",
     "monitoring.prometheus",
     "alerts.secretRef",
     "agent",

@@ -25,6 +25,18 @@ def test_two_monitors_never_run_at_once():
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
 
 
+def test_the_monitor_takes_its_own_template_without_which_a_private_registry_or_a_taint_would_keep_it_away():
+    template = {
+        "imagePullSecrets": [{"name": "registry"}],
+        "tolerations": [{"key": "ml", "operator": "Exists"}],
+        "resources": {"limits": {"memory": "2Gi"}},
+    }
+    monitor = children_of(document(monitoring={"podTemplate": template}))[MONITOR]
+    pod = monitor["spec"]["template"]["spec"]
+    assert (pod["imagePullSecrets"], pod["tolerations"]) == (template["imagePullSecrets"], template["tolerations"])
+    assert container_of(monitor)["resources"]["limits"] == {"cpu": "1", "memory": "2Gi"}
+
+
 def test_the_monitor_is_told_where_everything_is():
     monitor = children_of(document())[MONITOR]
     assert container_of(monitor)["args"] == ["monitor", "--publish"]

@@ -71,6 +71,7 @@ def test_the_full_sample_sets_every_field():
         "data.file",
         "serving.httpRoute",
         "serving.podTemplate",
+        "monitoring.podTemplate",
         "serving.ingress",
     }
     missing = {
