@@ -1,7 +1,7 @@
 """Which drawn messages wait for a label, and where do the answers go? To this machine's store, or a server's API."""
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,9 +12,10 @@ import httpx
 from autoretrain.adapters.store import Store
 from autoretrain.adapters.store.audit import ASK_LEASE
 from autoretrain.domain.errors import AutoRetrainError
-from autoretrain.domain.messages import Label, LabelKind, NewLabel
+from autoretrain.domain.messages import Label, LabelKind, LabelledMessage, NewLabel
 
 ANSWER_SECONDS: Final = 10.0
+REPORTS_AT_ONCE: Final = 100
 NOTHING_WAITS: Final = "Nothing waits for a label. The share that is drawn is spec.monitoring.audit.rate."
 
 
@@ -24,6 +25,15 @@ class DrawnMessage:
 
     prediction_id: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """`trusted` is false where no key says whose the labels are: they are kept, and used for nothing."""
+
+    accepted: int
+    source: str
+    trusted: bool
 
 
 class LabelQueue(Protocol):
@@ -94,6 +104,22 @@ class ServedQueue:
     def answer(self, message: DrawnMessage, label: Label) -> None:
         given = {"prediction_id": message.prediction_id, "label": label.value}
         self._ask("POST", "/labels", json={"labels": [given]})
+
+    def report(self, rows: Sequence[LabelledMessage]) -> Reported:
+        """Give labels of whole messages under the key's name; what was given before adds nothing.
+
+        Raises AutoRetrainError where a batch is not taken; those before it are, and the message says how many.
+        """
+        accepted, source, trusted = 0, "", False
+        for first in range(0, len(rows), REPORTS_AT_ONCE):
+            batch = rows[first : first + REPORTS_AT_ONCE]
+            given = [{"message": row.text, "label": row.label.value} for row in batch]
+            try:
+                answer = self._ask("POST", "/feedback/batch", json={"feedback": given})
+            except AutoRetrainError as error:
+                raise AutoRetrainError(f"{error}; {accepted} of {len(rows)} labels were taken before") from None
+            accepted, source, trusted = accepted + answer["accepted"], answer["source"], answer["trusted"]
+        return Reported(accepted=accepted, source=source, trusted=trusted)
 
     def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         try:

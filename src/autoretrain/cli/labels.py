@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from autoretrain.adapters.datasets import import_labels
+from autoretrain.adapters.datasets import import_labels, read_dataset
+from autoretrain.adapters.labelled_files import Reading
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
 from autoretrain.app.label_queue import LabelQueue, ServedQueue, StoreQueue
@@ -16,6 +17,7 @@ from autoretrain.app.local import LocalWorld
 from autoretrain.app.place import LocalPlace
 from autoretrain.cli.data import SPAM_LABEL_HELP
 from autoretrain.cli.where import add_place_options, find_on_cluster, means_cluster
+from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.messages import Label
 
 ANSWERS = {"s": Label.SPAM, "spam": Label.SPAM, "h": Label.HAM, "ham": Label.HAM}
@@ -31,9 +33,12 @@ def add_commands(commands: Any) -> None:
 
     labels = commands.add_parser("labels", help="import labels, list and approve their sources")
     actions = labels.add_subparsers(dest="action", required=True)
-    add = actions.add_parser("import", help="import labelled messages from a file")
+    add = actions.add_parser("import", help="import labelled messages from a file, here or to a cluster")
     add.add_argument("path", type=Path)
-    add.add_argument("--source", default="import", help="name under which they are kept (default: import)")
+    add_place_options(add)
+    add.add_argument(
+        "--source", help="name under which they are kept here (default: import); a cluster keeps them under the key's"
+    )
     _add_field_options(add)
     add.set_defaults(run=import_file)
     actions.add_parser("sources", help="how many labels each source gave").set_defaults(run=list_sources)
@@ -56,13 +61,18 @@ def open_store() -> Store:
 @contextmanager
 def open_queue(arguments: argparse.Namespace) -> Iterator[LabelQueue]:
     """Open the queue of the model that `arguments` name; a cluster's by a port of its Service."""
-    settings = Settings()
-    if not means_cluster(arguments):
-        with LocalPlace.opened(settings, name=arguments.name) as place:
-            yield StoreQueue(place.world.store)
+    if means_cluster(arguments):
+        with open_served_queue(arguments) as served:
+            yield served
         return
+    with LocalPlace.opened(Settings(), name=arguments.name) as place:
+        yield StoreQueue(place.world.store)
+
+
+@contextmanager
+def open_served_queue(arguments: argparse.Namespace) -> Iterator[ServedQueue]:
     model = find_on_cluster(arguments)
-    key = settings.api_key.get_secret_value()
+    key = Settings().api_key.get_secret_value()
     with (
         model.kubectl.forwarded(f"service/{model.name}-serving", HTTP_PORT) as address,
         ServedQueue.at(address, api_key=key) as queue,
@@ -106,18 +116,33 @@ def ask(text: str, *, number: int) -> str | None:
 
 
 def import_file(arguments: argparse.Namespace) -> int:
-    store = open_store()
-    report = import_labels(
-        store,
-        arguments.path,
-        source=arguments.source,
-        received_at=datetime.now(UTC),
-        text_field=arguments.text_field,
-        label_field=arguments.label_field,
-        spam_label=arguments.spam_label,
+    reading = Reading(
+        text_field=arguments.text_field, label_field=arguments.label_field, spam_label=arguments.spam_label
     )
+    if means_cluster(arguments):
+        return _import_to_cluster(arguments, reading)
+    with LocalPlace.opened(Settings(), name=arguments.name) as place:
+        report = import_labels(
+            place.world.store,
+            arguments.path,
+            source=arguments.source or "import",
+            received_at=datetime.now(UTC),
+            **reading,
+        )
     sys.stdout.write(f"{report}\n")
-    store.close()
+    return 0
+
+
+def _import_to_cluster(arguments: argparse.Namespace, reading: Reading) -> int:
+    """Report the file's rows to the model's API: its store is reached by nobody outside of the cluster."""
+    if arguments.source:
+        raise AutoRetrainError("--source is for this machine's store; a cluster keeps labels under the API key's name")
+    rows = read_dataset(arguments.path, **reading)
+    with open_served_queue(arguments) as queue:
+        reported = queue.report(rows)
+    sys.stdout.write(f"{reported.accepted} labels stored as source {reported.source}.\n")
+    if not reported.trusted:
+        sys.stdout.write("They train nothing until the source is approved; with AUTORETRAIN_API_KEY they would.\n")
     return 0
 
 

@@ -33,7 +33,9 @@ class Api(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.sent.append((self.path, self.headers["x-api-key"], body))
-        self.reply({"accepted": 1})
+        trusted = self.headers["x-api-key"] is not None
+        count = len(body.get("feedback", [None]))
+        self.reply({"accepted": count, "source": "desk" if trusted else "anonymous", "trusted": trusted})
 
     def reply(self, body: object) -> None:
         status = 200
@@ -199,3 +201,32 @@ def test_where_nothing_was_drawn_it_is_said_what_decides_that(waiting, answers, 
     assert (
         "Nothing waits for a label. The share that is drawn is spec.monitoring.audit.rate.\n" in capsys.readouterr().out
     )
+
+
+@pytest.mark.parametrize(("key", "said"), [("a-key-of-16-chars", "source desk"), ("", "train nothing until")])
+def test_a_file_of_labels_is_reported_to_a_cluster_in_batches(api, tmp_path, monkeypatch, capsys, key, said):
+    monkeypatch.setenv("AUTORETRAIN_API_KEY", key)
+    file = tmp_path / "new.tsv"
+    file.write_text("".join(f"{'spam' if n % 3 == 0 else 'ham'}\tmessage {n}\n" for n in range(250)))
+    assert main(["labels", "import", str(file), *HERE]) == 0
+    batches = [body["feedback"] for path, _, body in api.sent if path == "/feedback/batch"]
+    assert list(map(len, batches)) == [100, 100, 50]
+    assert batches[2][-1] == {"message": "message 249", "label": "spam"}
+    out = capsys.readouterr().out
+    assert "250 labels stored as source" in out
+    assert said in out
+
+
+def test_a_batch_that_is_refused_says_how_many_were_taken_before(api, tmp_path, capsys):
+    file = tmp_path / "new.tsv"
+    file.write_text("spam\twin\n")
+    api.refusal = (503, "the store is away")
+    assert main(["labels", "import", str(file), *HERE]) == 1
+    assert "the store is away; 0 of 1 labels were taken before" in capsys.readouterr().err
+
+
+def test_one_wrong_row_and_nothing_of_a_file_is_reported(api, tmp_path):
+    file = tmp_path / "new.tsv"
+    file.write_text("spam\twin\nmaybe\thello\nham\tnever\n")
+    assert main(["labels", "import", str(file), *HERE]) == 64
+    assert api.sent == []
