@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 from zlib import crc32
 
 import aiohttp
-from pydantic_core import from_json
 
 from autoretrain.adapters.evidence_metrics import (
     TIME,
@@ -34,11 +33,10 @@ from autoretrain.domain.observation import GuardEvidence, LabelSupply, Performan
 from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import Status
 from controller.cache import Key
+from controller.instant_query import NoAnswer, ask
 
 TIMEOUT_SECONDS: Final = 5.0
 MODELS_A_QUERY: Final = 100
-MAX_BODY_BYTES: Final = 16 * 2**20
-"""Room for twice as many models as one query is about, each with all the series that it can have."""
 CACHE_SECONDS: Final = 1.0
 CACHE_SHARE: Final = 5.0
 """Answers that took a second to get, of all shards together, are good for five: however many models there are, most of
@@ -67,16 +65,9 @@ PROBE: Final = "vector(1)"
 ModelKey = tuple[str, str]
 """The namespace that the scrape found the series in, and what the series say that they are about."""
 
-_ONCE: Final = {"Connection": "close"}
-"""A connection that lives on would keep to whoever answered first, when the address has long been another's."""
-
 
 class NotAllowed(AutoRetrainError):  # noqa: N818 - named for what it reports
     """A document names a Prometheus that the operator does not allow."""
-
-
-class NoAnswer(Exception):  # noqa: N818 - named for what it reports; it never leaves this module
-    """Prometheus gave nothing to go by; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,25 +231,7 @@ class PrometheusEvidence:
         return Snapshot(evidence=evidence, figures=figures, failed=failed, to_part=to_part)
 
     async def _ask(self, url: str, query: str) -> list[Sample] | str:
-        """Return the samples, or why there are none."""
-        timeout = aiohttp.ClientTimeout(total=self._timeout)
-        form = {"query": query, "timeout": f"{self._timeout:.0f}s"}
-        try:
-            async with self._http.post(
-                f"{url}/api/v1/query", data=form, headers=_ONCE, timeout=timeout, allow_redirects=False
-            ) as got:
-                body = bytearray()
-                async for chunk in got.content.iter_chunked(2**16):
-                    body += chunk
-                    if len(body) > MAX_BODY_BYTES:
-                        raise NoAnswer(f"Prometheus answers more than {MAX_BODY_BYTES} bytes")
-            return await asyncio.to_thread(_parse_answer, body, got.status)
-        except NoAnswer as reason:
-            return str(reason)
-        except TimeoutError:
-            return f"Prometheus did not answer within {self._timeout:g} s"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return f"Prometheus can't be reached ({type(error).__name__})"
+        return await ask(self._http, url, query, timeout_seconds=self._timeout)
 
 
 def build_query(name: str, keys: Iterable[Key]) -> str:
@@ -266,35 +239,6 @@ def build_query(name: str, keys: Iterable[Key]) -> str:
     namespaces = "|".join(sorted({namespace for namespace, _ in keys}))
     models = "|".join(f"{namespace}[.]{model}" for namespace, model in keys)
     return QUERIES[name].replace("MODELS", f'namespace=~"{namespaces}",spammodel=~"{models}"')
-
-
-def _parse_answer(body: bytes | bytearray, status: int) -> list[Sample]:
-    """Return the samples of an instant query's answer. Raises NoAnswer for everything that is not a whole one."""
-    try:
-        # Most strings are labels that many series share; each is kept once.
-        answer: Any = from_json(body, cache_strings="all")
-    except (ValueError, RecursionError):
-        raise NoAnswer(f"Prometheus answers {status} with something that is not JSON") from None
-    if not isinstance(answer, dict):
-        raise NoAnswer("Prometheus' answer can't be understood")
-    if status != 200 or answer.get("status") != "success":
-        raise NoAnswer(f"Prometheus answers {status} ({str(answer.get('errorType', 'no error named'))[:50]})")
-    if answer.get("warnings"):
-        raise NoAnswer("Prometheus' answer is partial: it carries warnings")
-    try:
-        if answer["data"]["resultType"] != "vector":
-            raise NoAnswer("Prometheus' answer is no instant vector")
-        return [_sample(row) for row in answer["data"]["result"]]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise NoAnswer("Prometheus' answer can't be understood") from None
-
-
-def _sample(row: Any) -> Sample:
-    labels = {str(name): str(value) for name, value in row["metric"].items()}
-    _, value = row["value"]
-    if not isinstance(value, str):
-        raise TypeError
-    return Sample(labels.get("__name__", ""), labels, float(value))
 
 
 def _key(sample: Sample) -> ModelKey:

@@ -182,7 +182,7 @@ async def test_an_address_that_is_none_is_no_evidence():
 
 
 async def test_an_answer_without_end_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("controller.prometheus.MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr("controller.instant_query.MAX_BODY_BYTES", 1000)
     assert (await read(answers().get)).problem == "Prometheus answers more than 1000 bytes"
 
 

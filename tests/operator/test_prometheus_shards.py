@@ -12,8 +12,9 @@ from autoretrain.adapters.evidence_metrics import MAX_WINDOWS
 from autoretrain.domain.observation import LabelSupply
 from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import ModelRef, Status
+from controller.instant_query import MAX_BODY_BYTES
 from controller.main import keys_at, prometheus_url
-from controller.prometheus import MAX_BODY_BYTES, MODELS_A_QUERY, PROBE, QUERIES, EvidenceReading, PrometheusEvidence
+from controller.prometheus import MODELS_A_QUERY, PROBE, QUERIES, EvidenceReading, PrometheusEvidence
 from controller.settings import ControllerSettings
 from tests.default_spec import default_spec
 from tests.operator.operator_world import OperatorWorld, document, settled
@@ -89,7 +90,7 @@ async def slow() -> web.Response:
     ids=["too much", "too late", "warnings", "refused"],
 )
 async def test_one_tenants_series_take_away_nobody_elses_evidence(monkeypatch: pytest.MonkeyPatch, lie, says):
-    monkeypatch.setattr("controller.prometheus.MAX_BODY_BYTES", 100_000)
+    monkeypatch.setattr("controller.instant_query.MAX_BODY_BYTES", 100_000)
     models = [model("quiet"), model("loud"), model("calm")]
     found = series(models)
 
