@@ -64,17 +64,23 @@ class Reconciler:
             tasks.discard(task)
             self._woken.set()
 
-        while not stop.is_set():
-            self._beat = self.monotonic()
-            self._woken.clear()
-            while len(tasks) < self.workers and (key := self.queue.take(self.monotonic())) is not None:
-                task = asyncio.create_task(self.work_once(key))
-                tasks.add(task)
-                task.add_done_callback(ended)
-            self.metrics.queue_length.set(self.queue.due_count(self.monotonic()))
-            await self._rest(full=len(tasks) >= self.workers)
-        if tasks:
-            await asyncio.wait(tasks, timeout=self.pass_seconds)
+        stopped = asyncio.create_task(stop.wait())
+        stopped.add_done_callback(lambda _: self._woken.set())
+        try:
+            while not stop.is_set():
+                self._beat = self.monotonic()
+                self._woken.clear()
+                while len(tasks) < self.workers and (key := self.queue.take(self.monotonic())) is not None:
+                    task = asyncio.create_task(self.work_once(key))
+                    tasks.add(task)
+                    task.add_done_callback(ended)
+                self.metrics.queue_length.set(self.queue.due_count(self.monotonic()))
+                await self._rest(full=len(tasks) >= self.workers)
+            if tasks:
+                await asyncio.wait(tasks, timeout=self.pass_seconds)
+        finally:
+            for each in (stopped, *tasks):
+                each.cancel()
 
     def stuck_seconds(self) -> float:
         """Return for how long the oldest pass under way has lasted, or the loop has not turned, if that is longer."""

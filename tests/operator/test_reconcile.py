@@ -160,6 +160,29 @@ async def test_there_are_no_more_passes_at_once_than_workers(clock):
     assert (sorted(passes.made), passes.most_at_once["all"]) == (keys, 2)
 
 
+async def test_told_to_stop_while_nothing_is_due_it_ends_at_once(clock, monkeypatch):
+    monkeypatch.setattr("controller.reconcile.IDLE_SECONDS", 3600.0)
+    stop = asyncio.Event()
+    task = asyncio.create_task(build(ScriptedPasses(), clock).run(stop))
+    await asyncio.sleep(0)
+    stop.set()
+    async with asyncio.timeout(LIMIT):
+        await task
+
+
+async def test_cut_off_it_leaves_no_pass_behind(clock):
+    passes = ScriptedPasses()
+    passes.gate.clear()
+    reconciler = build(passes, clock)
+    task = asyncio.create_task(reconciler.run(asyncio.Event()))
+    settle(reconciler, clock, ONE)
+    await passes.until(lambda: passes.under_way)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0)  # the passes' own turn to end
+    assert passes.under_way == []
+
+
 async def test_told_to_stop_it_lets_the_passes_under_way_end_and_begins_none(clock):
     passes = ScriptedPasses()
     passes.gate.clear()
