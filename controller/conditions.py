@@ -10,8 +10,10 @@ from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.status import Condition, Status
 from controller.apply import KindNotInstalled, NameTaken, NotKept
 from controller.gather import Seen
+from controller.requests import ADOPTS
 
 LONGEST_MESSAGE: Final = 500
+ADOPTING: Final = f"the annotation {ADOPTS}=yes"
 
 
 class ClusterReason(StrEnum):
@@ -19,6 +21,7 @@ class ClusterReason(StrEnum):
 
     NAME_CONFLICT = "NameConflict"
     KIND_NOT_INSTALLED = "KindNotInstalled"
+    NOT_ALLOWED = "NotAllowed"
     REGISTRY_OWNED = "RegistryOwned"
     APPLY_FAILED = "ApplyFailed"
 
@@ -29,12 +32,16 @@ def overlay(seen: Seen, status: Status, troubles: Sequence[AutoRetrainError] = (
         status = _set(seen, status, "Stalled", ClusterReason.NAME_CONFLICT, conflicts)
     elif missing := _said(troubles, KindNotInstalled):
         status = _set(seen, status, "Stalled", ClusterReason.KIND_NOT_INSTALLED, missing)
+    elif seen.registry_refusal:
+        status = _set(seen, status, "Stalled", ClusterReason.NOT_ALLOWED, seen.registry_refusal)
     elif seen.registry_owner:
-        said = f"the registered model belongs to {seen.registry_owner}; annotate adopt-registered-model to take it over"
+        said = f"the registered model belongs to {seen.registry_owner}; {ADOPTING} takes it over"
         status = _set(seen, status, "Stalled", ClusterReason.REGISTRY_OWNED, said)
     if failure := _said(troubles, NotKept):
         status = _set(seen, status, "Degraded", ClusterReason.APPLY_FAILED, failure)
     status = _explain(status, "Ready", seen.registry_problem)
+    # Beside a champion the registry is asked only for a run, and Ready says nothing of it.
+    status = _explain(status, "Retraining", seen.registry_problem)
     status = _explain(status, "MetricsAvailable", seen.evidence_problem)
     status = _explain(status, "ServingAvailable", seen.serving_trouble)
     run = seen.observation.run

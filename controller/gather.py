@@ -4,7 +4,6 @@ Everything of the cluster is read from the watch cache, but for the decisions on
 the registry is asked only where a decision needs it.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,28 +13,27 @@ from autoretrain.adapters import spammodel
 from autoretrain.decide.runs import start_run
 from autoretrain.domain.deployment import Experiment
 from autoretrain.domain.drift import DriftReport
-from autoretrain.domain.errors import AutoRetrainError, InvalidSpec, Problem
+from autoretrain.domain.errors import InvalidSpec, Problem
 from autoretrain.domain.observation import (
     GuardEvidence,
     LabelSupply,
     Observation,
     Performance,
-    RegistryVersion,
     Served,
 )
 from autoretrain.domain.spec import ExperimentMode, SpamModel
 from autoretrain.domain.status import Status
-from autoretrain.domain.training import RunObservation, RunState, TrainingSummary
+from autoretrain.domain.training import RunObservation, RunState
 from controller.cache import Key, WatchCache
 from controller.cluster import CONFIG_MAP, DEPLOYMENT, JOB, POD, ClusterPort, Object, is_owned_by
 from controller.decisions import highest_recorded_ordinal, run_ordinal
 from controller.documents import last_good_document
+from controller.registries import RefusedRegistry
+from controller.registry_reader import Registry, RegistryReader, read_digest, read_run
 from controller.requests import adopts_registry, parse_requests
 from controller.runs import observe_run, pod_trouble
 from controller.serving_state import NOTHING, experiment_digest, read_served
 
-REGISTRY_SECONDS: Final = 15.0
-NO_REGISTRY: Final = f"the registry does not answer within {REGISTRY_SECONDS:.0f} s"
 NO_LABELS: Final = LabelSupply(new_labels=0, new_spam_labels=0, highest_sequence=0)
 
 
@@ -61,16 +59,6 @@ class Evidence(Protocol):
         """Return what metrics say. Never raises: what can't be read is None, with a reason."""
 
 
-class Registry(Protocol):
-    """The registered versions of one model. Calls block, and raise AutoRetrainError where there is no answer."""
-
-    def versions(self) -> tuple[RegistryVersion, ...]: ...
-    def find_run(self, run_name: str) -> TrainingSummary | None: ...
-    def set_aliases(self, *, champion: str | None, candidate: str | None, previous: str | None) -> None: ...
-    def owner(self) -> str | None: ...
-    def claim(self, owner: str) -> None: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """One observation with what the shell alone needs, and what people should be told.
@@ -85,6 +73,7 @@ class Seen:
     serving_trouble: str = ""
     registry_owner: str = ""
     registry_problem: str = ""
+    registry_refusal: str = ""
     owner_name: str
     experiment: Experiment | None = None
 
@@ -99,7 +88,7 @@ class Gatherer:
     cache: WatchCache
     evidence: Evidence
     registry_of: Callable[[SpamModel, Object], Registry]
-    cluster_id: str = ""
+    registries: RegistryReader = field(default_factory=RegistryReader)
     _good: dict[Key, tuple[SpamModel, Object]] = field(default_factory=dict)
     _statuses: dict[Key, tuple[str, Status]] = field(default_factory=dict)
     _recorded_ordinals: dict[Key, int] = field(default_factory=dict)
@@ -112,7 +101,7 @@ class Gatherer:
         registry = self.registry_of(model, document)
         reading = await self.evidence.read(model, status, now=now)
         adopts = adopts_registry(document)
-        versions, foreign, unread = await self._registered(model, status, registry, adopts=adopts)
+        versions, foreign, unread = await self.registries.registered(model, status, registry, adopts=adopts, now=now)
         serving = self._serving(model)
         supply = reading.supply
         if supply is None and status.champion is None:
@@ -135,7 +124,7 @@ class Gatherer:
         )
         if versions is None and start_run(observation) is not None:
             # Beside a champion nobody asked whose the registered model is: it may have got another owner since.
-            foreign, unread = await self._foreign_owner(model, registry, adopts=adopts)
+            foreign, unread = await self.registries.foreign_owner(model, registry, adopts=adopts)
             observation = replace(observation, registry_owner=foreign)
         return Seen(
             document=document,
@@ -145,7 +134,8 @@ class Gatherer:
             serving_trouble=self._serving_trouble(key),
             registry_owner=foreign or "",
             registry_problem=unread,
-            owner_name=self._owner_name(model),
+            registry_refusal=registry.why if isinstance(registry, RefusedRegistry) else "",
+            owner_name=self.registries.owner_name(model),
             experiment=await self._experiment(model, status, serving=serving, registry=registry),
         )
 
@@ -153,6 +143,7 @@ class Gatherer:
         self._good.pop(key, None)
         self._statuses.pop(key, None)
         self._recorded_ordinals.pop(key, None)
+        self.registries.forget(key)
 
     def _status(self, document: Object, key: Key) -> Status:
         """Return the status as it was read; reading the same one again would be most of a steady pass."""
@@ -210,44 +201,6 @@ class Gatherer:
         pods = [pod for pod in self.cache.of_model(POD, key) if _component(pod) == "serving"]
         return next((trouble for pod in pods if (trouble := pod_trouble(pod))), "")
 
-    def _owner_name(self, model: SpamModel) -> str:
-        """Return who we are to a registry that others share. A resource that was re-created is the same owner."""
-        return f"{self.cluster_id}/{model.namespace}/{model.name}"
-
-    async def _registered(
-        self, model: SpamModel, status: Status, registry: Registry, *, adopts: bool
-    ) -> tuple[tuple[RegistryVersion, ...] | None, str | None, str]:
-        """Ask the registry where a decision needs it: nothing served yet, a pin, a version named by hand.
-
-        Returns the versions, and what `_foreign_owner` returns. Nothing is decided on another one's versions.
-        """
-        requests = model.requests
-        token = requests.promote_token or requests.promote_version
-        named = bool(requests.promote_version) and token != status.handled.promote
-        pinned = model.spec.serving.pinned_version
-        wanted = status.rollout.to if status.rollout else status.champion
-        off_pin = bool(pinned) and (wanted is None or wanted.version != pinned)
-        if not (named or off_pin or (status.champion is None and status.rollout is None)):
-            return None, "", ""
-        foreign, unread = await self._foreign_owner(model, registry, adopts=adopts)
-        if foreign != "":
-            return None, foreign, unread
-        try:
-            async with asyncio.timeout(REGISTRY_SECONDS):
-                return await asyncio.to_thread(registry.versions), "", ""
-        except (AutoRetrainError, TimeoutError) as error:
-            return None, "", str(error) or NO_REGISTRY
-
-    async def _foreign_owner(self, model: SpamModel, registry: Registry, *, adopts: bool) -> tuple[str | None, str]:
-        """Return who the registered model belongs to where that is somebody else, '' elsewhere; None: and why not."""
-        try:
-            async with asyncio.timeout(REGISTRY_SECONDS):
-                owner = await asyncio.to_thread(registry.owner)
-        except (AutoRetrainError, TimeoutError) as error:
-            return None, str(error) or NO_REGISTRY
-        ours = adopts or owner in (None, self._owner_name(model))
-        return "" if ours else owner, ""
-
     async def _experiment(
         self, model: SpamModel, status: Status, *, serving: Object | None, registry: Registry
     ) -> Experiment | None:
@@ -260,18 +213,10 @@ class Gatherer:
             return None
         if champion is not None and champion.version == wanted.version:
             return None
-        digest = experiment_digest(serving, wanted.version) or await self._digest(registry, wanted.version)
+        digest = experiment_digest(serving, wanted.version) or await read_digest(registry, wanted.version)
         if not digest:
             return None
         return Experiment(mode=wanted.mode, version=wanted.version, digest=digest, percent=wanted.percent)
-
-    async def _digest(self, registry: Registry, version: str) -> str:
-        try:
-            async with asyncio.timeout(REGISTRY_SECONDS):
-                versions = await asyncio.to_thread(registry.versions)
-        except (AutoRetrainError, TimeoutError):
-            return ""
-        return next((entry.digest for entry in versions if entry.version == version), "")
 
     async def _run(self, model: SpamModel, status: Status, registry: Registry) -> RunObservation | None:
         active = status.active_run
@@ -287,19 +232,7 @@ class Gatherer:
             seen = observe_run(active.name, job=job, pods=pods)
             if seen.state is not RunState.SUCCEEDED or seen.summary is not None:
                 return seen
-        return await self._recorded(active.name, registry, without_job=seen is None)
-
-    async def _recorded(self, name: str, registry: Registry, *, without_job: bool) -> RunObservation | None:
-        """Ask the registry what a run reported whose Job or Pod is gone. While it can't tell, the run is not over."""
-        try:
-            async with asyncio.timeout(REGISTRY_SECONDS):
-                summary = await asyncio.to_thread(registry.find_run, name)
-        except (AutoRetrainError, TimeoutError):
-            message = "its Pod is gone, and the registry that knows its summary does not answer"
-            return RunObservation(run_name=name, state=RunState.RUNNING, message=message)
-        if summary is None and without_job:
-            return None
-        return RunObservation(run_name=name, state=RunState.SUCCEEDED, summary=summary)
+        return await read_run(active.name, registry, without_job=seen is None)
 
     async def _highest_ordinal(self, status: Status, key: Key, *, uid: str) -> int:
         """Return the highest run ordinal that Jobs know of, and decisions where the status knows of none: it was lost.

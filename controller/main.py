@@ -3,8 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -13,27 +12,29 @@ import structlog
 from pydantic import ValidationError
 
 from autoretrain.adapters.logs import configure_logging
-from autoretrain.adapters.registry_rest import RestRegistry
 from autoretrain.adapters.settings import settings_problems
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.spec import SpamModel
 from controller.alerts import AlertRelay
+from controller.allowed import keys_at, prometheus_url
 from controller.api import KubernetesApi, log_in
 from controller.apply import Applier
 from controller.cache import Key, WatchCache
 from controller.children.builder import Children
 from controller.children.parent import Defaults
-from controller.cluster import POD_MONITOR, SPAM_MODEL, ClusterError, ClusterPort, Kind, Object, key_of
+from controller.cluster import POD_MONITOR, SPAM_MODEL, ClusterError, ClusterPort, Kind, Object
 from controller.delays import DelayQueue, QueueFull
 from controller.gather import Evidence, Gatherer
 from controller.health import HealthServer
 from controller.lease import Lease, LeaseLost
 from controller.metrics import ControllerMetrics
 from controller.passes import Passes
-from controller.prometheus import NotAllowed, PrometheusEvidence
+from controller.prometheus import PrometheusEvidence
 from controller.reconcile import Reconciler
+from controller.registries import Registries
+from controller.registry_reader import RegistryReader
 from controller.schema_check import missing_fields
-from controller.settings import ControllerSettings
+from controller.settings import PREFIX, ControllerSettings
 from controller.watches import WatchThread, keep_listing, list_all
 
 START_RETRY_SECONDS: Final = 5.0
@@ -50,7 +51,7 @@ def main() -> int:
     try:
         settings = ControllerSettings()
     except ValidationError as error:
-        sys.stderr.write(f"{settings_problems(error)}\n")
+        sys.stderr.write(f"{settings_problems(error, prefix=PREFIX)}\n")
         return 2
     configure_logging(settings.log_level)
     try:
@@ -85,7 +86,7 @@ class Controller:
         self.metrics = ControllerMetrics()
         self.cache = WatchCache()
         self._problem = "starting"
-        self._registries: dict[tuple[str, str], RestRegistry] = {}
+        self._registries = Registries(settings)
         self._watches: WatchThread | None = None
         self._lease = Lease(
             cluster, settings.own_namespace, settings.lease_name, settings.identity, lambda: datetime.now(UTC)
@@ -214,12 +215,14 @@ class Controller:
         passes = Passes(
             cluster=self._cluster,
             cache=self.cache,
-            gatherer=Gatherer(self._cluster, self.cache, self._evidence, self._registry_of, settings.cluster_id),
+            gatherer=Gatherer(
+                self._cluster, self.cache, self._evidence, self._registries.of, RegistryReader(settings.cluster_id)
+            ),
             applier=Applier(
                 self._cluster,
                 self.cache,
                 Children(defaults=defaults, pod_monitors=pod_monitors),
-                self._registry_of,
+                self._registries.of,
                 metrics.count_call,
             ),
             metrics=metrics,
@@ -235,13 +238,6 @@ class Controller:
             queue=DelayQueue(settings.queue_size),
             now=lambda: datetime.now(UTC),
         )
-
-    def _registry_of(self, model: SpamModel, document: Object) -> RestRegistry:
-        address = document["spec"].get("registry", {}).get("trackingURI") or self._settings.mlflow_tracking_uri
-        name = model.spec.registered_model_name or model.key
-        if (address, name) not in self._registries:
-            self._registries[address, name] = RestRegistry(address, name=name)
-        return self._registries[address, name]
 
     def _take(self, thing: Object, gone: bool) -> None:
         if gone:
@@ -273,23 +269,6 @@ class Controller:
         models = self.cache.all(SPAM_MODEL)
         self.metrics.models.set(len(models))
         self.metrics.active_runs.set(sum("activeRun" in (model.get("status") or {}) for model in models))
-
-
-def prometheus_url(document: Object | None, settings: ControllerSettings) -> str:
-    """Return the Prometheus to ask for a model: its own, else the operator's. Raises NotAllowed: never another one."""
-    named = ((document or {}).get("spec", {}).get("monitoring", {}).get("prometheus") or {}).get("url", "")
-    url, own = str(named).rstrip("/"), settings.prometheus_url.rstrip("/")
-    if url and url != own and url not in settings.allowed_prometheus:
-        raise NotAllowed("spec.monitoring.prometheus.url is not on the operator's allow-list")
-    return url or own
-
-
-def keys_at(url: str, documents: Iterable[Object], settings: ControllerSettings) -> Iterator[Key]:
-    """Return the keys of the models whose Prometheus is at `url`."""
-    for document in documents:
-        with suppress(NotAllowed):
-            if prometheus_url(document, settings) == url:
-                yield key_of(document)
 
 
 async def _sleep(seconds: float, stop: asyncio.Event) -> None:

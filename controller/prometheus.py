@@ -28,10 +28,10 @@ from autoretrain.adapters.evidence_metrics import (
 )
 from autoretrain.adapters.live_figures import LEAST_REQUESTS, LiveFigures, latency_ratio
 from autoretrain.domain.drift import DriftReport
-from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.observation import GuardEvidence, LabelSupply, Performance
 from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import Status
+from controller.allowed import NotAllowed
 from controller.cache import Key
 from controller.instant_query import NoAnswer, ask
 
@@ -64,10 +64,6 @@ PROBE: Final = "vector(1)"
 
 ModelKey = tuple[str, str]
 """The namespace that the scrape found the series in, and what the series say that they are about."""
-
-
-class NotAllowed(AutoRetrainError):  # noqa: N818 - named for what it reports
-    """A document names a Prometheus that the operator does not allow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from autoretrain.domain.spec import Requests
 from controller.cluster import GROUP
 
 MOST_CHARACTERS: Final = 500
+ADOPTS: Final = f"{GROUP}/adopt-registered-model"
 
 
 def parse_requests(document: Mapping[str, Any]) -> Requests:
@@ -21,4 +22,4 @@ def parse_requests(document: Mapping[str, Any]) -> Requests:
 def adopts_registry(document: Mapping[str, Any]) -> bool:
     """May the registered model be taken over from its present owner?"""
     annotations = document["metadata"].get("annotations") or {}
-    return str(annotations.get(f"{GROUP}/adopt-registered-model", "")).lower() in {"yes", "true"}
+    return str(annotations.get(ADOPTS, "")).lower() in {"yes", "true"}

@@ -36,7 +36,9 @@ def _settings_of(settings: type[BaseSettings], *, prefix: str) -> list[str]:
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in settings.model_fields.items():
         default = "" if field.default in (None, PydanticUndefined) else str(field.default)
-        rows.append(f"| `{prefix}{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |")
+        # A field with one other name has that alone; one with several is read by its own name, too.
+        variable = field.validation_alias if isinstance(field.validation_alias, str) else f"{prefix}{name.upper()}"
+        rows.append(f"| `{variable}` | {f'`{default}`' if default else ''} | {field.description} |")
     return rows
 
 

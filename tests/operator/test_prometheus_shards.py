@@ -12,8 +12,8 @@ from autoretrain.adapters.evidence_metrics import MAX_WINDOWS
 from autoretrain.domain.observation import LabelSupply
 from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import ModelRef, Status
+from controller.allowed import prometheus_url
 from controller.instant_query import MAX_BODY_BYTES
-from controller.main import keys_at, prometheus_url
 from controller.prometheus import MODELS_A_QUERY, PROBE, QUERIES, EvidenceReading, PrometheusEvidence
 from controller.settings import ControllerSettings
 from tests.default_spec import default_spec
@@ -75,7 +75,7 @@ LOUD = [{"metric": {"namespace": "loud", "spammodel": "loud.sms", "n": "x" * 200
 
 
 async def slow() -> web.Response:
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(1.5)
     return vector([])
 
 
@@ -83,7 +83,7 @@ async def slow() -> web.Response:
     ("lie", "says"),
     [
         (lambda: LOUD, "more than 100000 bytes"),
-        (slow, "within 0.2 s"),
+        (slow, "within 1 s"),
         (lambda: vector([], warnings=["bucket label le is malformed"]), "partial"),
         (lambda: web.json_response({"status": "error", "errorType": "execution"}, status=422), "execution"),
     ],
@@ -97,7 +97,8 @@ async def test_one_tenants_series_take_away_nobody_elses_evidence(monkeypatch: p
     def answer(name: str, query: str):
         return (lie() if "loud" in namespaces_in(query) else found) if name == "evidence" else []
 
-    readings, _ = await read_all(answer, models, timeout_seconds=0.2)
+    # With less, a busy machine is late for the quiet ones too.
+    readings, _ = await read_all(answer, models, timeout_seconds=1.0)
     quiet, loud, calm = readings
     assert (quiet.supply, quiet.problem, calm.supply, calm.problem) == (supply(0), None, supply(2), None)
     assert loud.supply is None
@@ -148,18 +149,6 @@ NOT_ALLOWED = "spec.monitoring.prometheus.url is not on the operator's allow-lis
 
 def naming(url: str) -> dict:
     return document(monitoring={"prometheus": {"url": url}})
-
-
-def test_a_prometheus_that_the_operator_allows_is_asked_whatever_its_last_slash():
-    assert [prometheus_url(naming(url), SETTINGS) for url in ("", OWN, OTHER, f"{OTHER}/")] == [OWN, OWN, OTHER, OTHER]
-
-
-def test_models_are_asked_about_together_where_their_series_are():
-    documents = [naming(""), naming(OTHER), naming("http://elsewhere:9090")]
-    for number, each in enumerate(documents):
-        each["metadata"]["name"] = f"sms-{number}"
-    assert list(keys_at(OWN, documents, SETTINGS)) == [("default", "sms-0")]
-    assert list(keys_at(OTHER, documents, SETTINGS)) == [("default", "sms-1")]
 
 
 def asking(resource) -> PrometheusEvidence:

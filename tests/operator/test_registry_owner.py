@@ -82,3 +82,19 @@ def test_the_owner_is_asked_for_only_when_a_run_is_about_to_start():
     world.annotate(retrain_requested="t1")
     passed(world)
     assert asked == [1]
+
+
+@pytest.mark.parametrize(("silent", "says"), [(False, "the registry can't be reached"), (True, "within 15 s")])
+def test_a_run_whose_summary_only_the_registry_has_says_what_is_wrong_there(silent, says):
+    world = created()
+    world.make_pass()
+    world.finish_jobs(summary_lost=True)
+    world.registry.down = True
+    if silent:
+
+        def find_run(_name):
+            raise TimeoutError
+
+        world.registry.find_run = find_run
+    world.make_pass()
+    assert world.condition("Retraining")[2].endswith(says)

@@ -14,6 +14,7 @@ from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.spec import ExperimentMode
 from autoretrain.serving.app import create_app
 from autoretrain.serving.fixed import FixedDeployment
+from tests.contract.test_registry_logins import basic, guarded
 from tests.contract.test_registry_rest import ANSWERS, ARTEFACT, answering, free_port
 from tests.serving.conftest import open_client
 from tests.serving.models import MODEL, SPAM, make_artefact
@@ -90,6 +91,32 @@ async def test_the_registered_name_may_differ_from_the_models(tmp_path: Path, st
         settings = fixed(tmp_path, mlflow_tracking_uri=address, registered_model_name="team.sms")
         async with open_client(create_app(settings)) as client:
             assert (await predict(client)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("variables", "takes"),
+    [
+        ({"USERNAME": "ann", "PASSWORD": "x"}, basic("ann", "x")),
+        ({"TOKEN": "abc"}, "Bearer abc"),
+    ],
+    ids=["login", "token"],
+)
+async def test_it_logs_in_to_a_secured_registry_as_mlflow_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Store, variables: dict[str, str], takes: str
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(f"MLFLOW_TRACKING_{name}", value)
+    with guarded(takes=takes, answers=ANSWERS) as server:
+        async with open_client(create_app(fixed(tmp_path, mlflow_tracking_uri=server.address))) as client:
+            assert (await predict(client)).status_code == 200
+
+
+def test_a_login_is_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "hunter3")
+    shown = repr(fixed(tmp_path))
+    assert "mlflow_tracking_password" in shown
+    assert "hunter" not in shown
 
 
 async def test_below_a_path_the_routes_and_their_limits_are_the_same(tmp_path: Path, store: Store):

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from autoretrain.adapters.records import load_record
+from autoretrain.adapters.registry_login import Login, no_login
 from autoretrain.domain.deployment import ModelArtefact
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.observation import RegistryVersion
@@ -35,10 +36,17 @@ class RegistryUnavailable(AutoRetrainError):  # noqa: N818 - named for the state
 
 
 class RestRegistry:
-    """The registered model `name` on the MLflow server at `address` (http or https)."""
+    """The registered model `name` on the MLflow server at `address` (http or https).
 
-    def __init__(self, address: str, *, name: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    `login` is asked at the start of each call, and its answer is sent to that server alone. What it raises leaves as it
+    is.
+    """
+
+    def __init__(
+        self, address: str, *, name: str, login: Login | None = None, timeout_seconds: float = TIMEOUT_SECONDS
+    ) -> None:
         self._address, self._name, self._timeout = address.rstrip("/"), name, timeout_seconds
+        self._login = login or no_login
 
     def artefact(self, version: str, digest: str) -> ModelArtefact | None:
         """The files of `version`, None where it is not registered. The caller compares `digest` with what came."""
@@ -117,10 +125,15 @@ class RestRegistry:
         import httpx
 
         try:
-            with httpx.Client(base_url=self._address, timeout=self._timeout) as http:
+            authorization = self._login(httpx.URL(self._address).host)
+            headers = {"Authorization": authorization} if authorization else {}
+            # A redirect is not followed: who answers may lead anywhere, and we would go there from inside the cluster.
+            with httpx.Client(
+                base_url=self._address, headers=headers, timeout=self._timeout, follow_redirects=False
+            ) as http:
                 yield http
         except httpx.HTTPStatusError as error:
-            raise RegistryUnavailable(f"the registry answers {error.response.status_code}") from None
+            raise RegistryUnavailable(_refusal(error.response)) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise RegistryUnavailable(f"the registry can't be reached ({type(error).__name__})") from None
         except (ValidationError, ValueError, KeyError, TypeError, AttributeError):
@@ -152,6 +165,22 @@ class RestRegistry:
             http.post(f"{API}/model-versions/set-tag", json={**tag, "value": "archived"}).raise_for_status()
         elif marked and not archived:
             http.request("DELETE", f"{API}/model-versions/delete-tag", json=tag).raise_for_status()
+
+
+def _refusal(answer: Any) -> str:
+    """What a status other than 2xx means to people. Nothing of a login is in it."""
+    code, host = answer.status_code, answer.request.url.netloc.decode()
+    if code == 401 and "Authorization" in answer.request.headers:
+        return f"the registry at {host} refuses our login (401)"
+    if code == 401:
+        return f"the registry at {host} wants a login, and we have none for it (401)"
+    if code == 403:
+        # MLflow says so of a name that it was not told of, too.
+        why = "our login lacks the right, or its --allowed-hosts lack this name"
+        return f"the registry at {host} forbids it (403): {why}"
+    if answer.has_redirect_location:
+        return f"the registry at {host} redirects ({code}), which is not followed"
+    return f"the registry answers {code}"
 
 
 def _tags(entry: dict[str, Any]) -> dict[str, str]:

@@ -1,10 +1,13 @@
 """Which settings this machine gives: environment variables `AUTORETRAIN_*`, parsed once, all errors at once."""
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_LOGIN_IN_ADDRESS: Final = re.compile(r"//[^/\s]*@")
 
 
 class Settings(BaseSettings):
@@ -18,12 +21,32 @@ class Settings(BaseSettings):
     data_authorization: SecretStr = Field(
         SecretStr(""), description="Authorization header for spec.data.http.url; a cluster sets it from secretRef."
     )
+    # By AWS's own names, so that the Secret of spec.data.s3 and a login that a shell has already both do.
+    aws_access_key_id: SecretStr = Field(
+        SecretStr(""), validation_alias="AWS_ACCESS_KEY_ID", description="Login for spec.data.s3; empty: not signed."
+    )
+    aws_secret_access_key: SecretStr = Field(
+        SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY", description="Secret of that login."
+    )
+    aws_session_token: SecretStr = Field(
+        SecretStr(""), validation_alias="AWS_SESSION_TOKEN", description="Token of that login where it is temporary."
+    )
     model: str = Field("default.sms-spam", description="`<namespace>.<name>` of the model that serving serves.")
     store_url: str = Field("", description="SQLAlchemy address of the store; empty: SQLite in the state directory.")
     mlflow_tracking_uri: str = Field(
         "sqlite:///mlflow.db",
         validation_alias=AliasChoices("AUTORETRAIN_MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
         description="MLflow tracking and registry address; MLFLOW_TRACKING_URI is read as well.",
+    )
+    # By the names that MLflow reads, so that one Secret is for training and for serving.
+    mlflow_tracking_username: str = Field(
+        "", validation_alias="MLFLOW_TRACKING_USERNAME", description="Login at that MLflow, with a password."
+    )
+    mlflow_tracking_password: SecretStr = Field(
+        SecretStr(""), validation_alias="MLFLOW_TRACKING_PASSWORD", description="Password of that login."
+    )
+    mlflow_tracking_token: SecretStr = Field(
+        SecretStr(""), validation_alias="MLFLOW_TRACKING_TOKEN", description="Bearer token instead of a login."
     )
     registered_model_name: str = Field("", description="Name in the registry; empty: that of AUTORETRAIN_MODEL.")
     host: str = Field("127.0.0.1", description="Address that local services listen on.")
@@ -62,11 +85,12 @@ class Settings(BaseSettings):
         return self.serving_url or f"http://{self.host}:{self.serving_port}"
 
 
-def settings_problems(error: ValidationError) -> str:
-    """Return what is wrong with the environment, a line a variable."""
+def settings_problems(error: ValidationError, *, prefix: str = "AUTORETRAIN_") -> str:
+    """Return what is wrong with the environment, a line a variable; a login in an address is left out."""
     lines = []
     for problem in error.errors():
         name = str(problem["loc"][0]) if problem["loc"] else error.title
-        variable = name if name.isupper() else f"AUTORETRAIN_{name.upper()}"
-        lines.append(f"{variable}={problem['input']}: {problem['msg']}")
+        variable = name if name.isupper() else f"{prefix}{name.upper()}"
+        given = _LOGIN_IN_ADDRESS.sub("//", str(problem["input"]))
+        lines.append(f"{variable}={given}: {problem['msg']}")
     return "\n".join(lines)

@@ -178,6 +178,15 @@ def _degraded(observation: Observation) -> Answer:
     if status.breaker_open:
         return True, Reason.BREAKER_OPEN, f"{status.rejections} candidates in a row were rejected"
     if status.failures:
-        last = status.last_run.name if status.last_run else "the last run"
-        return True, status.last_run_reason, f"{status.failures} runs in a row failed, the last was {last}"
+        return True, status.last_run_reason, _failures(status)
     return False, Reason.STEADY, "nothing stands in the way"
+
+
+def _failures(status: Status) -> str:
+    """How many runs failed, and what the last one died of while the history still tells."""
+    last = status.last_run.name if status.last_run else "the last run"
+    why = [
+        entry.message for entry in status.history if entry.reason == status.last_run_reason and last in entry.message
+    ]
+    count = f"{status.failures} runs in a row" if status.failures > 1 else "one run"
+    return f"{count} failed: {why[-1]}" if why else f"{count} failed, the last was {last}"

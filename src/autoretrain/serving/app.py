@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from fastapi import FastAPI
 
+from autoretrain.adapters.registry_login import login_of_variables
 from autoretrain.adapters.registry_rest import RestRegistry
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
@@ -137,4 +138,9 @@ def _sources(store: Store, settings: Settings) -> list[ArtefactSource]:
     if not settings.mlflow_tracking_uri.startswith(("http://", "https://")):
         return [from_store]
     name = settings.registered_model_name or settings.model
-    return [from_store, keeping(RestRegistry(settings.mlflow_tracking_uri, name=name), store)]
+    login = login_of_variables(
+        username=settings.mlflow_tracking_username,
+        password=settings.mlflow_tracking_password.get_secret_value(),
+        token=settings.mlflow_tracking_token.get_secret_value(),
+    )
+    return [from_store, keeping(RestRegistry(settings.mlflow_tracking_uri, name=name, login=login), store)]

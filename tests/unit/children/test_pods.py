@@ -100,3 +100,11 @@ def test_a_path_of_the_node_is_refused_with_its_place_before_anything_is_built(p
     volumes = [{"name": "node", "hostPath": {"path": "/var/run"}}]
     with pytest.raises(InvalidSpec, match=rf"^spec\.{part}\.podTemplate\.volumes\[0\]\.hostPath: is never allowed"):
         parse_spam_model(document(**{part: {"podTemplate": {"volumes": volumes}}}), uid="u", generation=1)
+
+
+def test_every_pod_has_the_login_to_the_registry_as_mlflow_reads_it():
+    """Training writes there; serving and the monitor fetch what the store does not hold."""
+    for workload in workloads("full"):
+        assert {"secretRef": {"name": "mlflow-access"}} in container_of(workload)["envFrom"]
+    for workload in workloads("minimal"):
+        assert "envFrom" not in container_of(workload)

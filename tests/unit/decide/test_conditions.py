@@ -7,6 +7,7 @@ from autoretrain.decide.transition import decide
 from autoretrain.domain.errors import Problem
 from autoretrain.domain.plan import Decision
 from autoretrain.domain.status import Condition, GuardState, Rollout
+from autoretrain.domain.training import RunObservation, RunState
 from tests.unit.decide.builders import NOW, but, drifted, minutes, quiet, ref, run, served, window
 
 BROKEN = (
@@ -178,3 +179,12 @@ def test_a_new_champion_starts_with_drift_unknown():
     world = after(but(quiet(), supply=None), scores=(0.2, 0.2))
     promoted = but(world, status__rollout=ROLLOUT, served=served("4"))
     assert drift_status(but(promoted, status=decide(promoted).intent)) is None
+
+
+def test_a_failed_run_says_what_it_died_of():
+    active = but(quiet(), status__active_run=run())
+    failed = RunObservation(run_name=run().name, state=RunState.FAILED, message="out of memory (exit code 137)")
+    after = decide(but(active, run=failed)).intent
+    [condition] = [c for c in after.conditions if c.type == "Degraded"]
+    assert (condition.status, condition.reason) == (True, "TrainingFailed")
+    assert condition.message == f"one run failed: run {run().name} failed: out of memory (exit code 137)"
