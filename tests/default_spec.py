@@ -30,6 +30,7 @@ def default_spec() -> SpamModelSpec:
         data=DataSpec(
             url=None,
             path="messages.tsv",
+            s3=None,
             sha256=None,
             format=DataFormat.TSV,
             text_field="text",

@@ -1,4 +1,4 @@
-"""How the file behind `spec.data.http.url` comes to this machine: once, checked, in bounded time."""
+"""How does the file behind an address of `spec.data` come to this machine? Once, checked, in bounded time."""
 
 import hashlib
 import os
@@ -18,31 +18,53 @@ BUDGET_SECONDS: Final = 120.0
 TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
 MAX_BYTES: Final = 256 * 1024 * 1024
 RETRY_SECONDS: Final = 60.0
+NAME_CHARACTERS: Final = 100
 
 
-def fetch_file(url: str, directory: Path, *, sha256: str | None, authorization: str = "") -> Path:
+class Refused(Waiting):
+    """The server answered, but not with the file. Of `response` there are status and headers, no body."""
+
+    def __init__(self, message: str, response: httpx.Response) -> None:
+        self.response = response
+        super().__init__(message, delay_seconds=RETRY_SECONDS)
+
+
+def fetch_file(
+    url: str,
+    directory: Path,
+    *,
+    sha256: str | None,
+    authorization: str = "",
+    auth: httpx.Auth | None = None,
+    shown: str = "",
+) -> Path:
     """The file's path in `directory`, fetched unless it is there already with the right checksum.
 
     `authorization` is the value of that header; it goes to the host of `url` alone, and no message shows it.
-    Raises BadData where it is too large or its bytes are not those of `sha256`, and Waiting where it can't be had now.
+    `auth` signs each request; redirects are then not followed, since httpx takes along all headers but one.
+    `shown` is what messages call the file; empty means its address without secrets.
+    Raises BadData where it is too large or its bytes are not those of `sha256`, and Waiting where it can't be had now
+    (Refused where the server says so).
     """
     headers = _authorization_header(authorization.strip())
     parts = urlsplit(url)
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # login and signature are secrets
-    path = directory / f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-{Path(parts.path).name or 'data'}"
+    if not shown:
+        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # login and signature are secrets
+    name = Path(parts.path).name[-NAME_CHARACTERS:] or "data"  # its end tells how the file is packed
+    path = directory / f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-{name}"
     if path.exists() and (sha256 is None or _sha256_of(path) == sha256):
         return path
     directory.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        _download(url, part, headers=headers, resumes=sha256 is not None)
+        _download(url, part, headers=headers, auth=auth, resumes=sha256 is not None)
         if sha256 is not None and _sha256_of(part) != sha256:
             raise BadData(shown, "is not the file of spec.data.sha256")
         part.replace(path)
     except TransferTooLarge as error:
         raise BadData(shown, str(error)) from error
     except httpx.HTTPStatusError as error:
-        raise Waiting(f"{shown} answers {error.response.status_code}", delay_seconds=RETRY_SECONDS) from error
+        raise Refused(f"{shown} answers {error.response.status_code}", error.response) from error
     except (TransferTooSlow, httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         reason = f"{shown} can't be fetched: {error or type(error).__name__}"
         raise Waiting(reason, delay_seconds=RETRY_SECONDS) from error
@@ -51,10 +73,10 @@ def fetch_file(url: str, directory: Path, *, sha256: str | None, authorization: 
     return path
 
 
-def _download(url: str, part: Path, *, headers: dict[str, str], resumes: bool) -> None:
+def _download(url: str, part: Path, *, headers: dict[str, str], auth: httpx.Auth | None, resumes: bool) -> None:
     """Without a checksum nothing would notice another file after a break, so an attempt then starts anew."""
     until = time.monotonic() + BUDGET_SECONDS
-    with httpx.Client(follow_redirects=True, headers=headers, timeout=TIMEOUT) as client:
+    with httpx.Client(follow_redirects=auth is None, headers=headers, auth=auth, timeout=TIMEOUT) as client:
         for attempt in stamina.retry_context(on=may_pass, attempts=ATTEMPTS, timeout=BUDGET_SECONDS):
             with attempt:
                 if not resumes:

@@ -31,7 +31,7 @@ NO_REQUESTS = Requests()
 # What only a cluster has a use for. A document that sets it is accepted on one machine and the user is told.
 CLUSTER_ONLY = (
     "data.http.secretRef",
-    "data.s3",
+    "data.s3.secretRef",
     "data.volume",
     "training.image",
     "training.podTemplate",
@@ -96,6 +96,8 @@ def training_hash(spec: Mapping[str, Any]) -> str:
     data = {name: value for name, value in said["data"].items() if name != "http"}
     if "http" in said["data"]:
         data["url"] = said["data"]["http"]["url"]
+    if "s3" in data:
+        data["s3"] = {name: value for name, value in data["s3"].items() if name != "secretRef"}
     training = said.get("training", {})
     relevant = {
         "data": data,
@@ -189,6 +191,7 @@ def _build_spec(spec: Mapping[str, Any]) -> SpamModelSpec:
             **_snake(data),
             "url": data.get("http", {}).get("url"),
             "path": _data_path(data),
+            "s3": data.get("s3"),
             "sha256": data.get("sha256"),
         },
         "training": _snake(training),

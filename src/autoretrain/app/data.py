@@ -1,6 +1,6 @@
 """Which labelled messages does this machine train on, and where do they come from?
 
-In this order: the file that a person names (`--data`, `AUTORETRAIN_DATA`), the document's file, the document's address.
+In this order: the file that a person names (`--data`, `AUTORETRAIN_DATA`), the document's file, address or object.
 Where the address is that of the UCI collection and can't be reached, a sample that the project generates stands in. It
 is never passed off as anything else, and never stands in for somebody's own data.
 """
@@ -16,6 +16,7 @@ from autoretrain.adapters import download, sample_files, spammodel
 from autoretrain.adapters.datasets import read_dataset
 from autoretrain.adapters.remote_file import fetch_file
 from autoretrain.adapters.settings import Settings
+from autoretrain.adapters.stored_object import fetch_object
 from autoretrain.domain.errors import BadData
 from autoretrain.domain.messages import LabelledMessage
 from autoretrain.domain.spec import DataFormat, DataSpec
@@ -53,7 +54,7 @@ def prepare_data(
     `fetch_uci` puts the UCI collection into a directory and returns its path, or raises DownloadFailed; then the sample
     is used, and stderr says so, unless it must not (`may_generate`). What is fetched is kept in `directory`.
     Raises BadData where a file is missing or wrong, InvalidSpec where the document is, Waiting where somebody's own
-    address can't be reached.
+    address or store can't be reached.
     """
     document = spammodel.load_document(settings.spec)
     data = spammodel.parse_spam_model(document, uid="", generation=0).spec.data
@@ -70,7 +71,10 @@ def prepare_data(
         authorization = settings.data_authorization.get_secret_value()
         path = fetch_file(data.url, directory, sha256=data.sha256, authorization=authorization)
         return _read(path, data, written_as=data.format)
-    raise BadData("spec.data", "names neither http nor file, and this machine reads nothing else")
+    if data.s3 is not None:
+        path = fetch_object(data.s3, directory, sha256=data.sha256, settings=settings)
+        return _read(path, data, written_as=data.format)
+    raise BadData("spec.data", "names no source")
 
 
 def _uci_or_sample(fetch_uci: Callable[[Path], Path], *, directory: Path, may_generate: bool) -> PreparedData:

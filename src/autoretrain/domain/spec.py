@@ -1,7 +1,7 @@
 """The SpamModel document as the core sees it: units in names, ratios as floats, defaults already applied.
 
 The text of the contract is `manifests/crd.yaml`; `autoretrain.adapters.spammodel` turns a document into these records.
-Defaults stand in the schema only, so that no record here has one.
+Defaults stand in the schema only, so that no record of its fields has one but for those that came later.
 """
 
 from collections.abc import Mapping
@@ -33,11 +33,22 @@ class DataFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object of an S3-compatible store. An empty `endpoint` is AWS, an empty `region` is the store's to choose."""
+
+    bucket: str
+    key: str
+    endpoint: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataSpec:
-    """Where base data comes from. Exactly one of `url`, `path` is set where this machine can read it."""
+    """Where base data comes from. Exactly one of `url`, `path`, `s3` is set."""
 
     url: str | None
     path: str | None
+    s3: StoredObject | None = None  # decisions that were recorded before there was one are replayed too
     sha256: str | None
     format: DataFormat
     text_field: str

@@ -92,9 +92,19 @@ def test_a_file_with_another_checksum_is_refused(directory):
         prepare_data(settings(directory, f'{{file: {{path: own.tsv}}, sha256: "{"0" * 64}"}}'))
 
 
-def test_a_source_that_only_a_cluster_reads_is_bad_data(directory):
-    with pytest.raises(BadData, match="names neither http nor file"):
-        prepare_data(settings(directory, "{s3: {bucket: bucket, key: k, secretRef: {name: s}}}"), fetch_uci=never)
+def test_an_object_of_a_bucket_is_asked_for_with_the_login_that_a_secret_gave(directory, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "reader")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+    with served_files() as server:
+        server.answers["/messages/sms/own.csv"] = whole(b"class,body\nham,See you at lunch\nspam,WIN a prize\n")
+        data = f"{{bucket: messages, key: sms/own.csv, endpoint: {server.address}, secretRef: {{name: s}}}}"
+        chosen = settings(directory, f"{{s3: {data}, format: CSV, textField: body, labelField: class}}")
+        prepared = prepare_data(chosen, fetch_uci=never, directory=directory / "data")
+        assert server.authorizations[0].startswith("AWS4-HMAC-SHA256 Credential=reader/")
+    assert [row.label for row in prepared.rows] == [Label.HAM, Label.SPAM]
+    assert prepared.source_note.endswith("-own.csv")
+    assert "very-secret" not in repr(chosen)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -11,12 +12,13 @@ Answer = Callable[[BaseHTTPRequestHandler], object]
 
 @dataclass
 class FileServer:
-    """Answers by path, whatever the query; keeps the Range and Authorization headers of every request."""
+    """Answers by path, whatever the query; keeps path and headers of every request, two of them apart."""
 
     address: str
     answers: dict[str, Answer] = field(default_factory=dict)
     ranges: list[str | None] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
+    requests: list[tuple[str, Message]] = field(default_factory=list)
 
     def serve(self, answer: Answer) -> str:
         path = f"/{len(self.answers)}"
@@ -30,6 +32,7 @@ def served_files() -> Iterator[FileServer]:
         def do_GET(self) -> None:
             known.ranges.append(self.headers["Range"])
             known.authorizations.append(self.headers["Authorization"])
+            known.requests.append((self.path, self.headers))
             known.answers[self.path.partition("?")[0]](self)
 
         def log_message(self, *_: object) -> None:
@@ -72,9 +75,13 @@ def resumable(data: bytes, *, cut: int) -> Answer:
     return answer
 
 
-def status(code: int) -> Answer:
+def status(code: int, **headers: str) -> Answer:
+    """An answer without a body; `x_amz_bucket_region` among `headers` is x-amz-bucket-region."""
+
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(code)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
         handler.send_header("Content-Length", "0")
         handler.end_headers()
 
@@ -82,10 +89,4 @@ def status(code: int) -> Answer:
 
 
 def moved(to: str) -> Answer:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        handler.send_response(302)
-        handler.send_header("Location", to)
-        handler.send_header("Content-Length", "0")
-        handler.end_headers()
-
-    return answer
+    return status(302, location=to)

@@ -9,6 +9,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from autoretrain.adapters import crd
+from autoretrain.adapters.records import dump_record, load_record
 from autoretrain.adapters.spammodel import (
     CLUSTER_ONLY,
     load_document,
@@ -23,6 +24,7 @@ from autoretrain.domain.spec import (
     Requests,
     SpamModel,
     SpamModelSpec,
+    StoredObject,
 )
 from autoretrain.domain.status import Status
 from tests.default_spec import default_spec
@@ -122,6 +124,18 @@ def test_what_the_document_says_wins_over_a_default():
     assert model.spec.data.label_map == {"0": "ham", "1": "spam"}
 
 
+def test_an_object_of_a_bucket_is_a_source_of_its_own():
+    data = parse(data={"s3": {"bucket": "messages", "key": "a.tsv", "secretRef": {"name": "reader"}}}).spec.data
+    assert (data.url, data.path) == (None, None)
+    assert data.s3 == StoredObject(bucket="messages", key="a.tsv", endpoint="", region="")
+
+
+def test_a_decision_that_was_recorded_before_objects_could_be_read_is_still_replayed():
+    recorded = dump_record(parse().spec)
+    del recorded["data"]["s3"]
+    assert load_record(SpamModelSpec, recorded) == parse().spec
+
+
 def test_a_null_means_that_the_field_was_not_set():
     assert parse(triggers=None, training={"seed": None}, serving={"ingress": None}) == parse()
 
@@ -210,6 +224,7 @@ class TestTrainingHash:
             {"data": {"file": {"path": "messages.tsv"}, "sha256": "0" * 64}},
             {"data": {"file": {"path": "messages.tsv"}, "format": "CSV"}},
             {"data": {"http": {"url": "https://example.com/messages.tsv"}}},
+            {"data": {"s3": {"bucket": "messages", "key": "messages.tsv"}}},
         ],
         ids=str,
     )
@@ -234,6 +249,14 @@ class TestTrainingHash:
         )
         assert one.training_hash == other.training_hash
 
+    def test_the_login_of_a_bucket_changes_nothing_and_another_object_does(self):
+        stored = {"bucket": "messages", "key": "a.tsv"}
+        hashes = [
+            parse(data={"s3": changed}).training_hash
+            for changed in (stored, {**stored, "secretRef": {"name": "reader"}}, {**stored, "key": "b.tsv"})
+        ]
+        assert hashes[0] == hashes[1] != hashes[2]
+
     def test_is_stable_over_releases(self):
         """A changed value here retrains every model that is out there."""
         assert parse().training_hash == STABLE_HASH
@@ -250,6 +273,11 @@ class TestUnusedHere:
             "store": {"secretRef": {"name": "a", "key": "b"}},
         }
         assert unused_here(document) == ("spec.serving.scaling", "spec.serving.ingress", "spec.store")
+
+    def test_names_the_login_of_a_bucket_and_not_the_bucket(self):
+        document = copy.deepcopy(VALID)
+        document["spec"]["data"] = {"s3": {"bucket": "messages", "key": "a.tsv", "secretRef": {"name": "reader"}}}
+        assert unused_here(document) == ("spec.data.s3.secretRef",)
 
     def test_a_default_written_out_is_not_named(self):
         document = copy.deepcopy(VALID)
