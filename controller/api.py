@@ -99,9 +99,9 @@ class KubernetesApi:
         path = kind_of(thing).path(thing["metadata"]["namespace"])
         return await self._call("POST", path, body=thing, query={"fieldManager": FIELD_MANAGER})
 
-    async def apply(self, thing: Object) -> Object:
+    async def apply(self, thing: Object, *, manager: str = FIELD_MANAGER, force: bool = True) -> Object:
         path = kind_of(thing).path(thing["metadata"]["namespace"], thing["metadata"]["name"])
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
         # JSON is YAML, and apply takes no other media type.
         return await self._call("PATCH", path, body=thing, query=query, media="application/apply-patch+yaml")
 

@@ -18,6 +18,7 @@ from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import ActiveRun, Status
 from controller.cache import Key, WatchCache
 from controller.cluster import (
+    AUTOSCALER,
     CONFIG_MAP,
     DEPLOYMENT,
     HASH_ANNOTATION,
@@ -34,7 +35,9 @@ from controller.cluster import (
     key_of,
     kind_of,
 )
-from controller.gather import Registry, Seen
+from controller.gather import Seen
+from controller.registry_reader import Registry
+from controller.replicas import hand_over, is_held_by_us, names_no_number
 from controller.requests import adopts_registry
 
 ALIAS_SECONDS: Final = 30.0
@@ -133,7 +136,7 @@ class Applier:
                     if (CONFIG_MAP.name, name) in troubles:
                         # Its new Pods could not start, and a monitor's old one would have to go for them.
                         raise AutoRetrainError(f"it waits for ConfigMap {name}")
-                await self._keep(child, uid=model.uid)
+                await self._keep(child, siblings=wanted, uid=model.uid)
         await self._drop_unwanted(wanted, model, troubles)
         if not troubles:
             self._kept[seen.key] = replace(kept, live=self._live(seen.key))
@@ -166,17 +169,19 @@ class Applier:
         if not is_owned_by(known, uid):
             raise NameTaken(f"Job {name} exists and does not belong to this SpamModel")
 
-    async def _keep(self, child: Object, *, uid: str) -> None:
+    async def _keep(self, child: Object, *, siblings: Sequence[Object], uid: str) -> None:
         kind, (namespace, name) = kind_of(child), key_of(child)
         live = self.cache.get(kind, namespace, name)
-        if live is not None and not is_owned_by(live, uid):
-            raise NameTaken(f"{kind.name} {name} exists and does not belong to this SpamModel")
-        if live is not None and self._is_kept(child, live):
+        if live is not None and is_owned_by(live, uid) and self._is_kept(child, live):
             return
-        # Without our label it is not watched; applying would take it over unseen.
-        unseen = await self._find(kind, namespace, name) if live is None else None
-        if unseen is not None and not is_owned_by(unseen, uid):
+        # Without our label it is not watched; applying would take it over unseen. Nor are the owners of fields.
+        asked = live is None or names_no_number(child)
+        found = await self._find(kind, namespace, name) if asked else live
+        if found is not None and not is_owned_by(found, uid):
             raise NameTaken(f"{kind.name} {name} exists and does not belong to this SpamModel")
+        if found is not None and names_no_number(child) and is_held_by_us(found):
+            self.count_call("apply")
+            await hand_over(self.cluster, found, siblings=siblings)
         self.count_call("apply")
         try:
             applied = await self.cluster.apply(child)
@@ -222,6 +227,8 @@ class Applier:
                 name = live["metadata"]["name"]
                 if (kind.name, name) in names or name in mounted or not is_owned_by(live, model.uid):
                     continue
+                if kind is AUTOSCALER and (DEPLOYMENT.name, name) in troubles:
+                    continue  # It scales until the Deployment of its name has a number of its own.
                 if kind.name == "Deployment" and name.endswith("-serving"):
                     continue  # Served although the status knows of no champion: it is adopted, never deleted.
                 if live["metadata"].get("deletionTimestamp") is None:

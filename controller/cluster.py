@@ -164,8 +164,11 @@ class ClusterPort(Protocol):
 
     async def create(self, thing: Object) -> Object: ...
 
-    async def apply(self, thing: Object) -> Object:
-        """Server-side apply under our one field manager, forced: fields that we own are ours."""
+    async def apply(self, thing: Object, *, manager: str = FIELD_MANAGER, force: bool = True) -> Object:
+        """Server-side apply. Under our own field manager it is forced: fields that we name are ours.
+
+        Raises Conflict where it is not and another manager owns a field with another value.
+        """
 
     async def update(self, thing: Object) -> Object:
         """Replace the object, if it still has the resourceVersion that `thing` carries."""

@@ -101,6 +101,11 @@ class ApiServer:
         async with self._changed:
             await self._changed.wait_for(lambda: self.streams >= number)
 
+    async def until_asked(self, end: str) -> None:
+        """Wait until there was a call of a path with that end."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: any(call.path.endswith(end) for call in self.asked))
+
     # What it answers.
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -115,6 +120,8 @@ class ApiServer:
                 body=json.loads(body) if body else None,
             )
         )
+        async with self._changed:
+            self._changed.notify_all()
         if self.instead:
             return await self.instead.popleft()(request)
         known = self._discovery().get(request.path)
@@ -147,7 +154,8 @@ class ApiServer:
             case "POST", None:
                 return web.json_response(await self.cluster.create(body), status=201)
             case "PATCH", None if request.content_type == "application/apply-patch+yaml":
-                return web.json_response(await self.cluster.apply(body))
+                manager, force = request.query["fieldManager"], request.query.get("force") == "true"
+                return web.json_response(await self.cluster.apply(body, manager=manager, force=force))
             case "PUT", None:
                 return web.json_response(await self.cluster.update(body))
             case "PUT", "status":

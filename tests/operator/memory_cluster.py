@@ -1,5 +1,6 @@
-"""An API server in memory: resource versions, conflicts, server-side apply for one manager, owners, watches with a lag.
+"""An API server in memory: resource versions, conflicts, server-side apply, owners, watches with a lag.
 
+Of the fields of an object only a Deployment's `spec.replicas` has managers: the others belong to whoever applied them.
 `before` and `after` are called with the number of each call; what they raise ends the call, the first without and the
 second with its effect, which is how a crash between any two calls is made.
 """
@@ -13,6 +14,8 @@ from typing import Any
 
 from controller.cache import WatchCache
 from controller.cluster import (
+    DEPLOYMENT,
+    FIELD_MANAGER,
     MODEL_LABEL,
     SPAM_MODEL,
     WATCHED,
@@ -46,7 +49,7 @@ class MemoryCluster:
     after: Callable[[int], None] = lambda _number: None
     missing_kinds: frozenset[str] = frozenset()
     page: int = 100
-    applied: dict[Place, Object] = field(default_factory=dict)
+    applied: dict[Place, dict[str, Object]] = field(default_factory=dict)
     events: deque[tuple[Object, bool]] = field(default_factory=deque)
     _versions: Any = field(default_factory=lambda: itertools.count(1))
     _uids: Any = field(default_factory=lambda: itertools.count(1))
@@ -82,7 +85,7 @@ class MemoryCluster:
                 raise AlreadyExists(str(place))
             return self._store(place, {**copy.deepcopy(thing), "metadata": self._fresh(thing)})
 
-    async def apply(self, thing: Object) -> Object:
+    async def apply(self, thing: Object, *, manager: str = FIELD_MANAGER, force: bool = True) -> Object:
         kind = kind_of(thing)
         with self._call("apply", kind, thing["metadata"]["name"]):
             if kind.name in self.missing_kinds:
@@ -90,12 +93,13 @@ class MemoryCluster:
             place = (kind.name, *key_of(thing))
             wanted = copy.deepcopy(thing)
             old = self.objects.get(place)
+            before = self.applied.get(place, {}).get(manager, {})
             merged = (
-                _merge(_without(old, self.applied.get(place, {}), wanted), wanted)
-                if old
-                else {**wanted, "metadata": self._fresh(thing)}
+                _merge(_without(old, before, wanted), wanted) if old else {**wanted, "metadata": self._fresh(thing)}
             )
-            self.applied[place] = wanted
+            if kind is DEPLOYMENT:
+                merged = _with_replicas(merged, old or {}, wanted, manager=manager, force=force)
+            self.applied.setdefault(place, {})[manager] = wanted
             return copy.deepcopy(old) if merged == old and old else self._store(place, merged)
 
     async def update(self, thing: Object) -> Object:
@@ -126,7 +130,19 @@ class MemoryCluster:
         place = (kind_of(thing).name, *key_of(thing))
         if place not in self.objects:
             return self._store(place, {**copy.deepcopy(thing), "metadata": self._fresh(thing)})
-        return self._store(place, copy.deepcopy(thing))
+        thing, old = copy.deepcopy(thing), self.objects[place]
+        if kind_of(thing) is DEPLOYMENT and _replicas(thing) != _replicas(old):
+            thing["metadata"]["managedFields"] = [_claim("somebody", "Update")]
+        return self._store(place, thing)
+
+    def scale(self, namespace: str, name: str, replicas: int) -> Object:
+        """Let an autoscaler set the number: it takes it from every other manager."""
+        thing = copy.deepcopy(self.objects[DEPLOYMENT.name, namespace, name])
+        if _replicas(thing) != replicas:
+            thing["spec"]["replicas"] = replicas
+            claim = {**_claim("kube-controller-manager", "Update"), "subresource": "scale"}
+            thing["metadata"]["managedFields"] = [claim]
+        return self._store((DEPLOYMENT.name, namespace, name), thing)
 
     def remove(self, place: Place) -> None:
         """Delete an object with everything that it owns."""
@@ -203,6 +219,36 @@ class _Call:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if error is None:
             self.cluster.after(self.number)
+
+
+def _claim(manager: str, operation: str) -> Object:
+    fields = {"f:spec": {"f:replicas": {}}}
+    return {"manager": manager, "operation": operation, "fieldsType": "FieldsV1", "fieldsV1": fields}
+
+
+def _replicas(thing: Object) -> int | None:
+    return thing.get("spec", {}).get("replicas")
+
+
+def _with_replicas(merged: Object, old: Object, wanted: Object, *, manager: str, force: bool) -> Object:
+    """Settle the number of replicas after an apply, and who owns it.
+
+    Of a number that another one owns, another value is a conflict, unless it is forced: then it is the other's no more.
+    One that nobody owns any more is gone, and a Deployment without one has one replica.
+    """
+    claims = [each for each in old.get("metadata", {}).get("managedFields", ()) if each["manager"] != manager]
+    mine = len(claims) < len(old.get("metadata", {}).get("managedFields", ()))
+    number, asked = _replicas(old), _replicas(wanted)
+    if asked is None:
+        number = 1 if number is None or (mine and not claims) else number
+    else:
+        if claims and asked != number:
+            if not force:
+                raise Conflict(f'Apply failed with 1 conflict: conflict with "{claims[0]["manager"]}": .spec.replicas')
+            claims = []
+        claims, number = [*claims, _claim(manager, "Apply")], asked
+    metadata = {**merged["metadata"], "managedFields": claims}
+    return {**merged, "metadata": metadata, "spec": {**merged["spec"], "replicas": number}}
 
 
 def _merge(old: Any, new: Any) -> Any:

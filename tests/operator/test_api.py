@@ -14,6 +14,7 @@ from controller.api import KubernetesApi, log_in
 from controller.cluster import (
     CONFIG_MAP,
     DECISION,
+    DEPLOYMENT,
     EVENT,
     JOB,
     POD_MONITOR,
@@ -87,6 +88,23 @@ async def test_an_object_is_applied_by_the_server_and_what_others_claim_is_taken
         media="application/apply-patch+yaml",
         body=config_map(a="2"),
     )
+
+
+async def test_under_another_name_nothing_is_taken_over_that_somebody_else_has_another_value_of(server, api):
+    metadata = {"name": "sms-serving", "namespace": "tenant-a", "labels": LABEL}
+    thing = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {"replicas": 3}}
+    await api.apply(thing)
+    await api.apply(thing, manager="another", force=False)
+    assert server.asked[1] == asked(
+        "PATCH",
+        "/apis/apps/v1/namespaces/tenant-a/deployments/sms-serving",
+        query={"fieldManager": "another", "force": "false"},
+        media="application/apply-patch+yaml",
+        body=thing,
+    )
+    with pytest.raises(Conflict, match=r"spec\.replicas"):
+        await api.apply({**thing, "spec": {"replicas": 4}}, manager="another", force=False)
+    assert server.cluster.of(DEPLOYMENT)[0]["spec"]["replicas"] == 3
 
 
 async def test_an_object_is_read_by_its_name(server, api):
