@@ -70,7 +70,7 @@ def bound_false_alarms(bounds: Bounds, found: FalseAlarms) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--windows", type=int, default=1200, help="undrifted windows for the false-alarm bound")
+    parser.add_argument("--windows", type=int, default=4800, help="undrifted windows for the false-alarm bound")
     parser.add_argument("--splits", type=int, default=5, help="other champions for the false alarms")
     parser.add_argument("--audit-rate", type=float, default=0.2)
     parser.add_argument("--runs", type=int, default=20, help="runs of each grafted wave")
@@ -88,14 +88,14 @@ def main() -> int:
     print_streams(judged)
     bound_streams(bounds, judged)
     print("\nFalse alarms, windows resampled from uci_holdout_A.csv (holds for this corpus)")
-    for size, windows in ((WINDOW, options.windows), (50, options.windows // 2), (1000, options.windows // 4)):
+    for size, windows in ((WINDOW, options.windows), (50, options.windows // 8), (1000, options.windows // 16)):
         found = false_alarms(
             champion, holdout, windows=windows, size=size, seed=options.seed, audit_rate=options.audit_rate
         )
         print(f"  windows of {size:4}: {found}", flush=True)
         if size == WINDOW:
             bound_false_alarms(bounds, found)
-    print_other_splits([*train, *holdout], splits=options.splits, windows=options.windows // 4, seed=options.seed)
+    print_other_splits([*train, *holdout], splits=options.splits, windows=options.windows // 16, seed=options.seed)
     print_grafted(champion, data, holdout, runs=options.runs, rate=options.audit_rate, seed=options.seed)
     print_cost(champion, holdout, repeats=30)
     return bounds.report()
