@@ -144,8 +144,10 @@ def parse_evidence(samples: Iterable[Sample]) -> Evidence:
     if len(versions) != 1:
         raise EvidenceProblem("series of several versions are mixed")
     version = versions.pop().removeprefix("v")
-    figures = {(name, *labels): value for (name, _, *labels), value in found.items()}
+    figures: Figures = {(name, *labels): value for (name, _, *labels), value in found.items()}
     announced = _required(figures, (SERIES,))
+    if announced < len(figures):
+        figures = _without_passed_windows(figures, announced=announced)
     if announced != len(figures):
         raise EvidenceProblem(f"{len(figures)} of {announced:.0f} series are there")
     return Evidence(
@@ -185,6 +187,30 @@ def _by_own_labels(samples: Iterable[Sample]) -> dict[tuple[str, ...], float]:
 
 def _group(figures: Figures, name: str) -> dict[tuple[str, ...], float]:
     return {labels: value for (family, *rest), value in figures.items() if family == name for labels in [tuple(rest)]}
+
+
+def _without_passed_windows(figures: Figures, *, announced: float) -> Figures:
+    """Leave out windows that the monitor tells of no more, the oldest first, until as many series are there as it says.
+
+    A Prometheus that was away when they passed never saw them end, and shows what it knew of them for minutes more.
+    """
+
+    def age(window: tuple[str, ...]) -> tuple[float, float, str]:
+        start, end = (figures.get((DRIFT, *window, WHOLE, name), -math.inf) for name in ("started_at", "ended_at"))
+        return start, end, window[0]
+
+    windows = sorted({labels[1:3] for labels in figures if labels[0] == DRIFT}, key=age)
+    # Only the newest window's scores by metric are published.
+    kept = {
+        labels: value
+        for labels, value in figures.items()
+        if labels[0] != DRIFT or labels[3] == WHOLE or labels[1:3] == windows[-1]
+    }
+    for window in windows:
+        if len(kept) <= announced:
+            break
+        kept = {labels: value for labels, value in kept.items() if labels[0] != DRIFT or labels[1:3] != window}
+    return kept
 
 
 def _parse_drift(figures: Figures, *, version: str) -> tuple[DriftReport, ...]:

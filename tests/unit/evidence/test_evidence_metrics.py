@@ -68,6 +68,19 @@ def test_a_series_that_comes_twice_is_refused(evidence: Evidence, random):
         parse_evidence([*samples, random.choice(samples)])
 
 
+@given(evidences, st.integers(min_value=1, max_value=4))
+@settings(max_examples=60, deadline=None)
+def test_windows_that_passed_while_prometheus_was_away_are_left_out(evidence: Evidence, passed: int):
+    before = replace(evidence, drift=evidence.drift[:-passed], measured_at=evidence.measured_at - timedelta(minutes=1))
+    now = replace(evidence, drift=evidence.drift[passed:])
+    shown = {
+        (sample.name, *sorted(sample.labels.items())): sample
+        for one in (before, now)
+        for sample in render_evidence(KEY, one)
+    }
+    assert parse_evidence(shown.values()) == parse_evidence(render_evidence(KEY, now))
+
+
 @given(evidences, st.randoms(use_true_random=False), st.sampled_from([math.nan, math.inf, -math.inf]))
 @settings(max_examples=60, deadline=None)
 def test_a_value_that_is_no_number_is_refused(evidence: Evidence, random, value):
