@@ -64,7 +64,7 @@ kind-down: setup  ## delete the cluster
 	@$(VENV)/python scripts/kind.py down
 e2e: setup  ## the stories on the kind cluster, those of CI
 	$(VENV)/pytest -p no:randomly -v -m "cluster and not full" tests/e2e
-e2e-full: setup  ## all stories, kills and faults
+e2e-full: setup  ## all stories, kills and faults; the cluster must have two nodes
 	$(VENV)/pytest -p no:randomly -v -m cluster tests/e2e
 
 ##@ Check

@@ -55,6 +55,17 @@ def kube(own_cluster: Kubectl) -> Kubectl:
     return own_cluster
 
 
+@pytest.fixture(scope="session", autouse=True)
+def a_node_to_drain(request: pytest.FixtureRequest) -> None:
+    """The full run empties a node, which one node can't spare: better said now than passed over after an hour."""
+    if not any(item.get_closest_marker("full") for item in request.session.items):
+        return
+    cluster: Kubectl = request.getfixturevalue("own_cluster")
+    if len(cluster.run("get", "nodes", "--output=name").split()) < 2:
+        again = "make kind-down && KIND_CONFIG=manifests/kind/cluster-two-nodes.yaml make kind-up"
+        pytest.fail(f"`make e2e-full` needs two nodes, and this cluster has one. Make another: {again}")
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A namespace in which SpamModels can live: Pod Security restricted, the store's Secret, API keys."""
@@ -85,6 +96,19 @@ class Place:
         ordered = sorted(found, key=lambda each: each["spec"]["sequence"])
         return [f"{each['spec']['decision']} {each['spec']['reason']}" for each in ordered]
 
+    def events(self, name: str) -> list[str]:
+        """What `kubectl describe` tells of it, as Reason: message."""
+        found = self.kube.list("event", namespace=self.namespace)
+        return [
+            f"{each['reason']}: {each['message']}"
+            for each in found
+            if each["involvedObject"]["kind"] == "SpamModel" and each["involvedObject"]["name"] == name
+        ]
+
+    def told(self, name: str, *words: str) -> bool:
+        """Is there an event that says all of `words`?"""
+        return any(all(word in event for word in words) for event in self.events(name))
+
     def jobs(self, name: str) -> list[Object]:
         return self._list("job", name)
 
@@ -95,6 +119,19 @@ class Place:
         found = self.kube.get("deployment", f"{name}-serving", namespace=self.namespace)
         assert found is not None, f"{name} has no serving Deployment"
         return found
+
+    def rolled_out(self, name: str) -> bool:
+        """Are all Pods of serving of its newest template, and available?"""
+        found = self.deployment(name)
+        status, wanted = found["status"], found["spec"]["replicas"]
+        counts = [status.get(kind) for kind in ("replicas", "updatedReplicas", "availableReplicas", "readyReplicas")]
+        return status.get("observedGeneration") == found["metadata"]["generation"] and counts == [wanted] * len(counts)
+
+    def at_rest(self, name: str) -> bool:
+        """Is no run in flight, nothing rolled out, and no guard on?"""
+        status = self.status(name)
+        guard = status.get("guard")
+        return "activeRun" not in status and "rollout" not in status and (not guard or bool(guard.get("ended")))
 
     def wait_ready(self, name: str, *, seconds: float = 300) -> dict[str, Any]:
         """Wait until the present generation is Ready, and return the status."""

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from autoretrain.ml.sample_corpus import generate_corpus
 from tests.e2e.conftest import Place
 from tests.e2e.kubectl import Object, wait
+from tests.e2e.messages import corpus
 
 pytestmark = pytest.mark.cluster
 
@@ -68,8 +68,7 @@ def test_a_run_is_told_to_the_addresses_of_the_secret(place: Place):
         "stringData": {"urls": f"# who is on duty\n{address}\n"},
     }
     place.kube.apply(*receiver(), secret, namespace=place.namespace)
-    corpus = "".join(f"{row.label}\t{row.text}\n" for row in generate_corpus(seed=0, messages=2500)).encode()
-    document = place.document(NAME, place.add_file("messages", corpus), alerts={"secretRef": {"name": "people"}})
+    document = place.document(NAME, place.add_file("messages", corpus()), alerts={"secretRef": {"name": "people"}})
     document["spec"]["serving"]["scaling"] = {"replicas": 1}
     place.kube.apply(document, namespace=place.namespace)
     place.wait_ready(NAME)

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from autoretrain.ml.sample_corpus import generate_corpus, generate_traffic
+from autoretrain.ml.sample_corpus import generate_traffic
 from tests.e2e.conftest import Place
 from tests.e2e.kubectl import wait
+from tests.e2e.messages import corpus
 
 pytestmark = [pytest.mark.cluster, pytest.mark.full]
 
@@ -34,8 +35,7 @@ print(json.dumps({"sent": sent, "failed": failed[:20]}))
 
 @pytest.fixture(scope="module")
 def ready(place: Place) -> Place:
-    corpus = "".join(f"{row.label}\t{row.text}\n" for row in generate_corpus(seed=0, messages=2500)).encode()
-    place.kube.apply(place.document(NAME, place.add_file("messages", corpus)), namespace=place.namespace)
+    place.kube.apply(place.document(NAME, place.add_file("messages", corpus())), namespace=place.namespace)
     place.wait_ready(NAME)
     return place
 

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from autoretrain.ml.sample_corpus import generate_corpus, generate_traffic
-from tests.e2e.conftest import SYSTEM, Place
+from tests.e2e.breaking import is_ready, mid_cycle, training_pods, without
+from tests.e2e.conftest import Place
 from tests.e2e.kubectl import Kubectl, wait
-from tests.e2e.test_faults import is_ready, without
+from tests.e2e.messages import corpus
 
 pytestmark = [pytest.mark.cluster, pytest.mark.full]
 
@@ -19,16 +19,9 @@ TRAINING = f"autoretrain.dev/spammodel={NAME},app.kubernetes.io/component=traini
 MOVED_SECONDS = 180
 
 
-@pytest.fixture(scope="module", autouse=True)
-def two_nodes(kube: Kubectl) -> None:
-    if len(kube.list("node", namespace=SYSTEM)) < 2:
-        pytest.skip("one node has nowhere to drain to; KIND_CONFIG=manifests/kind/cluster-two-nodes.yaml make kind-up")
-
-
 @pytest.fixture(scope="module")
 def ready(place: Place) -> Place:
-    corpus = "".join(f"{row.label}\t{row.text}\n" for row in generate_corpus(seed=0, messages=2500)).encode()
-    place.kube.apply(place.document(NAME, place.add_file("messages", corpus)), namespace=place.namespace)
+    place.kube.apply(place.document(NAME, place.add_file("messages-0", corpus(0))), namespace=place.namespace)
     place.wait_ready(NAME)
     return place
 
@@ -49,34 +42,26 @@ def nodes(place: Place) -> list[str]:
     return sorted(pod["spec"]["nodeName"] for pod in found if is_ready(pod))
 
 
-def test_a_node_drained_without_mlflow_costs_no_request(ready: Place):
+def test_a_node_drained_without_mlflow_in_the_midst_of_a_run_costs_no_request(ready: Place):
     assert NODE in nodes(ready), "replicas spread over the nodes"
-    with ready.client(NAME, per_second=50) as client:
-        client.play(generate_traffic(seed=3, messages=1000))
-        with without(ready.kube, "deployment/mlflow"), drained(ready.kube, NODE, SERVING):
-            wait(
-                "two ready Pods on the other node",
-                lambda: len(nodes(ready)) == 2 and NODE not in nodes(ready),
-                seconds=MOVED_SECONDS,
-            )
-    assert client.failures == []
-    wait("Ready", lambda: ready.condition(NAME, "Ready").get("status") == "True", seconds=60)
+    with (
+        mid_cycle(ready, NAME, seed=1),
+        without(ready.kube, "deployment/mlflow"),
+        drained(ready.kube, NODE, SERVING),
+    ):
+        wait(
+            "two ready Pods on the other node",
+            lambda: len(nodes(ready)) == 2 and NODE not in nodes(ready),
+            seconds=MOVED_SECONDS,
+        )
 
 
 def test_a_run_whose_node_is_drained_goes_on_elsewhere_and_ends_once(ready: Place):
-    jobs = len(ready.jobs(NAME))
+    jobs, decided = len(ready.jobs(NAME)), len(ready.decisions(NAME))
     ready.kube.annotate(NAME, namespace=ready.namespace, retrain_requested="drained")
-    running = wait(
-        "a trainer at work",
-        lambda: [
-            pod
-            for pod in ready.kube.list("pod", namespace=ready.namespace, labels=TRAINING)
-            if pod["status"]["phase"] == "Running"
-        ],
-        seconds=90,
-    )
+    running = wait("a trainer at work", lambda: training_pods(ready, NAME, phase="Running"), seconds=90)
     with drained(ready.kube, running[0]["spec"]["nodeName"], TRAINING):
         wait("the end of the run", lambda: "activeRun" not in ready.status(NAME), seconds=300)
     assert len(ready.jobs(NAME)) == jobs + 1
-    assert not any(decision.startswith("ALERT Training") for decision in ready.decisions(NAME))
+    assert not any(decision.startswith("ALERT Training") for decision in ready.decisions(NAME)[decided:])
     assert ready.condition(NAME, "Ready")["status"] == "True"

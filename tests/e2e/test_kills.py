@@ -8,11 +8,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from autoretrain.ml.sample_corpus import generate_corpus, generate_traffic, generate_wave
+from autoretrain.ml.sample_corpus import generate_traffic, generate_wave
+from tests.e2e.breaking import kill_controller, training_pods
 from tests.e2e.client import Labellers
 from tests.e2e.conftest import API_KEY, SYSTEM, Place
 from tests.e2e.kubectl import Kubectl, wait
-from tests.e2e.test_faults import kill_controller
+from tests.e2e.messages import corpus
 
 pytestmark = [pytest.mark.cluster, pytest.mark.full]
 
@@ -20,11 +21,11 @@ NAME = "kills"
 KILLS = 25
 SEED = 20260302
 NODE = "autoretrain-control-plane"
+TAKE_OVER_SECONDS = 30
 
 
 def test_a_controller_killed_at_25_moments_of_a_cycle_makes_one_promotion_of_each_run(place: Place):
-    corpus = "".join(f"{row.label}\t{row.text}\n" for row in generate_corpus(seed=0)).encode()
-    place.kube.apply(place.document(NAME, place.add_file("first", corpus)), namespace=place.namespace)
+    place.kube.apply(place.document(NAME, place.add_file("first", corpus(messages=6000))), namespace=place.namespace)
     place.wait_ready(NAME)
     chance = random.Random(SEED)
     with (
@@ -58,6 +59,25 @@ def test_with_two_replicas_both_killed_at_once_one_of_the_next_two_goes_on(place
     assert place.condition(NAME, "Ready")["status"] == "True"
 
 
+def test_with_the_leader_alone_killed_another_takes_over_within_half_a_minute(place: Place):
+    jobs = len(place.jobs(NAME))
+    with two_replicas(place.kube):
+        killed = wait("a leader", lambda: leader(place.kube), seconds=60)
+        place.kube.annotate(NAME, namespace=place.namespace, retrain_requested="leader-alone")
+        wait("a Job", lambda: len(place.jobs(NAME)) == jobs + 1, seconds=120)
+        place.kube.delete("pod", killed, namespace=SYSTEM, at_once=True)
+        wait("another leader", lambda: leader(place.kube) not in ("", killed), seconds=TAKE_OVER_SECONDS)
+        wait("the end of the run", lambda: place.at_rest(NAME), seconds=240)
+    assert len(place.jobs(NAME)) == jobs + 1
+    assert place.condition(NAME, "Ready")["status"] == "True"
+
+
+def leader(kube: Kubectl) -> str:
+    """The Pod that holds the Lease."""
+    lease = kube.get("lease", "autoretrain-controller", namespace=SYSTEM)
+    return str(lease["spec"].get("holderIdentity", "")) if lease else ""
+
+
 @contextmanager
 def two_replicas(kube: Kubectl) -> Iterator[None]:
     """Two controllers, one of which holds the Lease, while the block lasts."""
@@ -73,11 +93,15 @@ def two_replicas(kube: Kubectl) -> Iterator[None]:
         kube.run("rollout", "status", *target, "--timeout=120s", seconds=130)
 
 
-def test_a_restarted_api_server_is_waited_out(place: Place):
+def test_an_api_server_restarted_in_the_midst_of_a_run_is_waited_out(place: Place):
     jobs = len(place.jobs(NAME))
-    subprocess.run(["docker", "exec", NODE, "pkill", "-9", "kube-apiserver"], check=True, timeout=30)
-    wait("the API server", lambda: place.kube.run("get", "--raw", "/readyz") == "ok", seconds=120)
-    place.kube.annotate(NAME, namespace=place.namespace, retrain_requested="after-the-restart")
-    wait("a Job", lambda: len(place.jobs(NAME)) == jobs + 1, seconds=120)
-    wait("its end", lambda: "activeRun" not in place.status(NAME), seconds=240)
+    with place.client(NAME, per_second=20) as client:
+        client.play(generate_traffic(seed=3, messages=1000))
+        place.kube.annotate(NAME, namespace=place.namespace, retrain_requested="before-the-restart")
+        wait("a trainer at work", lambda: training_pods(place, NAME, phase="Running"), seconds=120)
+        subprocess.run(["docker", "exec", NODE, "pkill", "-9", "kube-apiserver"], check=True, timeout=30)
+        wait("the API server", lambda: place.kube.run("get", "--raw", "/readyz") == "ok", seconds=120)
+        wait("the end of the run", lambda: place.at_rest(NAME), seconds=300)
+    assert client.failures == []
+    assert len(place.jobs(NAME)) == jobs + 1
     assert place.condition(NAME, "Ready")["status"] == "True"

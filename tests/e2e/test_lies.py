@@ -5,10 +5,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from autoretrain.ml.sample_corpus import generate_corpus, generate_traffic, generate_wave
+from autoretrain.ml.sample_corpus import generate_traffic, generate_wave
+from tests.e2e.asking import ask_prometheus
+from tests.e2e.breaking import promote, replace_serving_pod, serve_with_candidate, serving_pods, without
 from tests.e2e.conftest import SYSTEM, Place
-from tests.e2e.kubectl import Kubectl, Object, wait
-from tests.e2e.test_faults import is_ready, without
+from tests.e2e.kubectl import Kubectl, wait
 
 pytestmark = [pytest.mark.cluster, pytest.mark.full]
 
@@ -27,9 +28,7 @@ for path in pathlib.Path("/var/lib/mlflow").rglob("model.json"):
 
 @pytest.fixture(scope="module")
 def ready(place: Place) -> Place:
-    corpus = "".join(f"{row.label}\t{row.text}\n" for row in generate_corpus(seed=0, messages=2500)).encode()
-    place.kube.apply(place.document(NAME, place.add_file("messages", corpus)), namespace=place.namespace)
-    place.wait_ready(NAME)
+    serve_with_candidate(place, NAME)
     return place
 
 
@@ -88,28 +87,39 @@ def test_a_damaged_model_is_not_served_and_the_champion_answers_on_from_the_pods
     with ready.client(NAME, per_second=30) as client:
         client.play(generate_traffic(seed=3, messages=1000))
         with damaged_everywhere(ready):
-            gone = pods(ready)[0]["metadata"]["name"]
-            ready.kube.delete("pod", gone, namespace=ready.namespace)
-            wait("a new Pod", lambda: newest(ready, but=gone), seconds=HEAL_SECONDS)
-            wait("it says why it is not ready", lambda: "digest" in log_of(ready, but=gone), seconds=HEAL_SECONDS)
-            assert not all(is_ready(pod) for pod in pods(ready))
-        wait("two that are ready", lambda: [is_ready(pod) for pod in pods(ready)] == [True] * 2, seconds=HEAL_SECONDS)
+            known = {pod["metadata"]["name"] for pod in serving_pods(ready, NAME)}
+            replaced = replace_serving_pod(ready, NAME)
+            wait("it says why it is not ready", lambda: "digest" in log_of_others(ready, known), seconds=HEAL_SECONDS)
+            assert not replaced()
+        wait("two that are ready", replaced, seconds=HEAL_SECONDS)
     assert (client.failures, client.versions) == ([], {"v1"})
 
 
-def pods(place: Place) -> list[Object]:
-    labels = f"autoretrain.dev/spammodel={NAME},app.kubernetes.io/component=serving"
-    return place.kube.list("pod", namespace=place.namespace, labels=labels)
+def test_a_promotion_of_a_damaged_model_waits_for_its_bytes_and_the_champion_answers_meanwhile(ready: Place):
+    with ready.client(NAME, per_second=30) as client:
+        client.play(generate_traffic(seed=3, messages=1000))
+        with damaged_everywhere(ready):
+            known = {pod["metadata"]["name"] for pod in serving_pods(ready, NAME)}
+            promote(ready, NAME, "2", token="damaged")
+            wait("it says why it is not ready", lambda: "digest" in log_of_others(ready, known), seconds=HEAL_SECONDS)
+            wait("an event", lambda: ready.told(NAME, "ServingAvailable", "not ready on every replica"), seconds=60)
+            wait("it is counted", lambda: refusals(ready) > 0, seconds=60)
+            assert ready.condition(NAME, "Ready")["reason"] == "RolloutInProgress"
+            assert client.versions == {"v1"}
+        wait("the new version", lambda: ready.champion(NAME) == "2", seconds=240)
+    assert client.failures == []
 
 
-def newest(place: Place, *, but: str) -> Object | None:
-    others = [pod for pod in pods(place) if pod["metadata"]["name"] != but]
-    return max(others, key=lambda pod: pod["metadata"]["creationTimestamp"]) if len(others) == 2 else None
+def refusals(place: Place) -> float:
+    model = f'spammodel="{place.namespace}.{NAME}"'
+    found = ask_prometheus(place.kube, f"sum(autoretrain_model_load_failures_total{{{model}}})")
+    return float(found[0]["value"][1]) if found else 0.0
 
 
-def log_of(place: Place, *, but: str) -> str:
-    pod = newest(place, but=but)
-    return place.kube.run("logs", "-n", place.namespace, pod["metadata"]["name"]) if pod else ""
+def log_of_others(place: Place, known: set[str]) -> str:
+    """What the Pod of serving says that is not among the `known`."""
+    others = [pod["metadata"]["name"] for pod in serving_pods(place, NAME) if pod["metadata"]["name"] not in known]
+    return place.kube.run("logs", "-n", place.namespace, others[0]) if others else ""
 
 
 def reason(place: Place) -> str:

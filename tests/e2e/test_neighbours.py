@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from autoretrain.ml.sample_corpus import generate_corpus, generate_traffic, generate_wave
+from autoretrain.ml.sample_corpus import generate_traffic, generate_wave
 from tests.e2e.conftest import Place
 from tests.e2e.kubectl import wait
+from tests.e2e.messages import corpus
 
 pytestmark = pytest.mark.cluster
 
@@ -15,8 +16,7 @@ ONE_REPLICA = {"replicas": 1}
 
 
 def apply(place: Place, **triggers: object) -> None:
-    corpus = "".join(f"{row.label}\t{row.text}\n" for row in generate_corpus(seed=0, messages=2500)).encode()
-    document = place.document(NAME, place.add_file("messages", corpus))
+    document = place.document(NAME, place.add_file("messages", corpus()))
     document["spec"]["serving"]["scaling"] = ONE_REPLICA
     document["spec"]["triggers"] |= triggers
     place.kube.apply(document, namespace=place.namespace)

@@ -7,6 +7,7 @@ import pytest
 
 from autoretrain.domain.messages import Label
 from autoretrain.ml.sample_corpus import generate_corpus, generate_traffic
+from tests.e2e.asking import ask_registry
 from tests.e2e.conftest import Place
 from tests.e2e.kubectl import Object, wait
 
@@ -151,13 +152,23 @@ def test_suspended_nothing_starts(place: Place, good: Object):
     assert len(place.jobs(NAME)) == before
 
 
-def test_deleted_everything_owned_goes_at_once(place: Place, good: Object):
+def test_deleted_everything_owned_goes_at_once_and_the_registry_keeps_the_versions(place: Place, good: Object):
+    found, registered = place.get(NAME), ask_registry(place, NAME)
+    assert "finalizers" not in found["metadata"]
+    assert len(registered.versions) > 1
+    assert len(owned(place, found["metadata"]["uid"])) > len(place.jobs(NAME))
     place.kube.delete("spammodel", NAME, namespace=place.namespace)
     wait("it is gone", lambda: place.kube.get("spammodel", NAME, namespace=place.namespace) is None, seconds=20)
-    kinds = "deployment,service,ingress,job,configmap,poddisruptionbudget,spammodeldecision"
-    owned = f"autoretrain.dev/spammodel={NAME}"
-    wait(
-        "its children are gone",
-        lambda: not place.kube.list(kinds, namespace=place.namespace, labels=owned),
-        seconds=90,
-    )
+    wait("its children are gone", lambda: not owned(place, found["metadata"]["uid"]), seconds=90)
+    assert ask_registry(place, NAME) == registered
+
+
+def owned(place: Place, uid: str) -> list[str]:
+    """What of any kind has the resource for its owner."""
+    listed = place.kube.run("api-resources", "--namespaced", "--verbs=list", "--output=name").split()
+    kinds = [kind for kind in listed if not kind.startswith("events") and not kind.endswith("metrics.k8s.io")]
+    return [
+        f"{thing['kind']} {thing['metadata']['name']}"
+        for thing in place.kube.list(",".join(kinds), namespace=place.namespace)
+        if any(owner["uid"] == uid for owner in thing["metadata"].get("ownerReferences", []))
+    ]
