@@ -69,8 +69,12 @@ def pod_trouble(pod: Object) -> str:
             return f"image {container.get('image', '')} can't be pulled"  # The reason goes to and fro.
         if reason in _START_TROUBLE:
             return f"the container can't be started ({reason}): {waiting.get('message', '')}"
+        name, last = container.get("name", ""), container.get("lastState", {}).get("terminated")
+        said = _what_it_died_of(last) if last else ""
         if reason == "CrashLoopBackOff":
-            return f"container {container.get('name', '')} fails again and again"
+            return f"container {name} fails again and again{f': {said}' if said else ''}"
+        if said and not container.get("ready"):
+            return f"container {name} was started again: {said}"
     for condition in status.get("conditions", ()):
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
             return f"no node takes the Pod: {condition.get('message', '')}"
@@ -102,12 +106,18 @@ def _pod_ending(pod: Object) -> tuple[int | None, str]:
             return None, f"the Pod was taken from its node ({condition.get('reason', '')})"
     for ended in _terminated(pod):
         code = int(ended.get("exitCode", 0))
-        if ended.get("reason") == "OOMKilled" or code == 137:
-            killed = "out of memory" if ended.get("reason") == "OOMKilled" else "killed, probably out of memory"
-            return code, f"{killed} (exit code {code})"
-        if code != ExitCode.OK:
-            return code, _last_line(ended.get("message", "")) or f"it ended with exit code {code}"
+        if code != ExitCode.OK or ended.get("reason") == "OOMKilled":
+            return code, _what_it_died_of(ended)
     return None, ""
+
+
+def _what_it_died_of(ended: Mapping[str, Any]) -> str:
+    """Return what a container said last, or how it ended; '' where it ended well and said nothing."""
+    code = int(ended.get("exitCode", 0))
+    if ended.get("reason") == "OOMKilled" or code == 137:
+        killed = "out of memory" if ended.get("reason") == "OOMKilled" else "killed, probably out of memory"
+        return f"{killed} (exit code {code})"
+    return _last_line(ended.get("message", "")) or (f"it ended with exit code {code}" if code != ExitCode.OK else "")
 
 
 def _last_line(text: str) -> str:

@@ -13,6 +13,7 @@ from controller.children.parent import Component, Parent
 USER_ID: Final = 10001
 STATE_DIRECTORY: Final = "/var/lib/autoretrain"
 SETTINGS_DIRECTORY: Final = "/etc/autoretrain"
+TERMINATION_FILE: Final = "/dev/termination-log"
 STORE_VARIABLE: Final = "AUTORETRAIN_STORE_URL"
 
 POD_SECURITY: Final = {
@@ -113,6 +114,9 @@ def _build_container(
             template.get("resources", {}), requests=container.requests, limits=container.limits
         ),
         "securityContext": CONTAINER_SECURITY,
+        "terminationMessagePath": TERMINATION_FILE,
+        # What fails without a word of its own has its last line in the log.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [*map(_volume_mount, mounts), *template.get("volumeMounts", ())],
         **container.options,
     }

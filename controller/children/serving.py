@@ -11,7 +11,7 @@ from typing import Any, Final
 from autoretrain.domain.deployment import Experiment
 from autoretrain.domain.status import ModelRef
 from controller.children.parent import SERVICE_PORT, Component, Parent
-from controller.children.pods import SETTINGS_DIRECTORY, Container, Mount, build_pod
+from controller.children.pods import SETTINGS_DIRECTORY, TERMINATION_FILE, Container, Mount, build_pod
 from controller.children.routes import base_path
 from controller.cluster import Object
 from controller.serving_state import DIGEST_ANNOTATION, EXPERIMENT_VARIABLE, VERSION_ANNOTATION
@@ -119,6 +119,7 @@ def _build_container(parent: Parent, served: ModelRef, *, experiment: Experiment
         limits=_LIMITS,
         variables={
             "AUTORETRAIN_SERVING_PORT": str(PORT),
+            "AUTORETRAIN_TERMINATION_FILE": TERMINATION_FILE,
             "AUTORETRAIN_SERVED_VERSION": served.version,
             "AUTORETRAIN_SERVED_DIGEST": served.digest,
             **({EXPERIMENT_VARIABLE: render_experiment(experiment)} if experiment else {}),

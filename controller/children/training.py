@@ -10,13 +10,19 @@ from typing import Any, Final
 from autoretrain.domain.status import ActiveRun, ModelRef
 from autoretrain.domain.training import ExitCode
 from controller.children.parent import Component, Parent, annotation
-from controller.children.pods import SETTINGS_DIRECTORY, Container, Mount, build_pod, secret_variable
+from controller.children.pods import (
+    SETTINGS_DIRECTORY,
+    TERMINATION_FILE,
+    Container,
+    Mount,
+    build_pod,
+    secret_variable,
+)
 from controller.children.settings import settings_mount
 from controller.cluster import Object
 from controller.documents import FILE as DOCUMENT_FILE
 
 DATA_DIRECTORY: Final = "/data"
-TERMINATION_FILE: Final = "/dev/termination-log"
 KEPT_SECONDS: Final = 86_400
 """A finished Job stays for a day: a controller that was away still finds its summary, and a person its log."""
 
@@ -87,11 +93,6 @@ def _build_container(parent: Parent, run: ActiveRun, *, champion: ModelRef | Non
         secret_variables=[secret_variable("AUTORETRAIN_DATA_AUTHORIZATION", authorization)] if authorization else [],
         secret_environments=[bucket_access["name"]] if bucket_access else [],
         mounts=[settings_mount(settings), *_data_mounts(data.get("volume"))],
-        options={
-            "terminationMessagePath": TERMINATION_FILE,
-            # A run that fails writes no summary; its last words then say why.
-            "terminationMessagePolicy": "FallbackToLogsOnError",
-        },
     )
 
 

@@ -106,3 +106,27 @@ def test_a_run_begins_when_its_job_starts():
     seen = observe(started)
     assert (seen.queued, seen.began_at) == (False, datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC))
     assert pod_trouble(pod()) == ""
+
+
+def serving_pod(last, *, ready=False, **state):
+    container = {"name": "serving", "image": "serving:1", "ready": ready, "state": state or {"running": {}}}
+    return {"metadata": {}, "status": {"containerStatuses": [{**container, "lastState": {"terminated": last}}]}}
+
+
+REFUSED = "version 2 can't be served: version 2 has digest sha256:1, wanted is sha256:2"
+
+
+def test_a_server_that_was_started_again_says_why_until_it_is_ready():
+    gave_up = {"exitCode": 0, "reason": "Completed", "message": REFUSED}
+    assert pod_trouble(serving_pod(gave_up)) == f"container serving was started again: {REFUSED}"
+    assert pod_trouble(serving_pod(gave_up, ready=True)) == ""
+    assert pod_trouble(serving_pod({"exitCode": 0, "reason": "Completed"})) == ""
+    killed = {"exitCode": 137, "reason": "OOMKilled"}
+    assert pod_trouble(serving_pod(killed)) == "container serving was started again: out of memory (exit code 137)"
+
+
+def test_a_server_that_fails_again_and_again_says_what_its_log_ended_with():
+    logged = '{"event": "can not start", "level": "error"}\n{"event": "no store", "level": "error"}\n'
+    waiting = {"reason": "CrashLoopBackOff"}
+    said = pod_trouble(serving_pod({"exitCode": 1, "reason": "Error", "message": logged}, waiting=waiting))
+    assert said == "container serving fails again and again: no store"

@@ -150,3 +150,19 @@ def test_an_experiment_that_is_none_is_refused_by_its_name(tmp_path: Path, wrong
 
 def test_nothing_said_leaves_it_to_the_store(tmp_path: Path):
     assert FixedDeployment.from_settings(fixed(tmp_path, served_version="", served_digest="")) is None
+
+
+async def test_a_server_that_never_got_ready_leaves_word_why_as_it_ends(tmp_path: Path, store: Store):
+    store.put_artefact(replace(ARTEFACT, model=ARTEFACT.model.replace(b"free", b"fr3e")))
+    word = tmp_path / "termination-log"
+    async with open_client(create_app(fixed(tmp_path, termination_file=word))) as client:
+        assert (await client.get("/readyz")).status_code == 503
+    assert word.read_text().startswith("version 1 can't be served: version 1 has digest sha256:")
+
+
+async def test_a_server_that_was_ready_leaves_no_word(tmp_path: Path, store: Store):
+    store.put_artefact(make_artefact())
+    word = tmp_path / "termination-log"
+    async with open_client(create_app(fixed(tmp_path, termination_file=word))) as client:
+        assert (await client.get("/readyz")).status_code == 200
+    assert not word.exists()

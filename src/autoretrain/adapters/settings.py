@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     served_experiment: str = Field(
         "", description="JSON object {mode, version, digest, percent} of a second version; empty: none."
     )
+    termination_file: Path | None = Field(
+        None, description="On a cluster: file into which a server that never got ready writes why, as it ends."
+    )
     api_keys_file: Path | None = Field(
         None, description="File of `source: key` lines; empty: no keys, feedback is anonymous."
     )

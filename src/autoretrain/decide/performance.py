@@ -103,12 +103,16 @@ def _compare(floor: _Floor, performance: Performance, *, overall: LabelWindow, m
     interval = f"[{estimate.low:.3f}, {estimate.high:.3f}] from {overall.labels} audit labels"
     windows = [window for window in performance.windows if window.labels >= min_labels][-DISJOINT_WINDOWS:]
     both_under = len(windows) == DISJOINT_WINDOWS and all(floor.is_above(window) for window in windows)
-    verdict, reason, message = Verdict.PASSED, Reason.PERFORMANCE_ABOVE_FLOORS, interval
+    verdict, reason, message, value = Verdict.PASSED, Reason.PERFORMANCE_ABOVE_FLOORS, interval, estimate.value
     if estimate.high < floor.floor:
         verdict, reason = Verdict.TRIGGERED, floor.reason
     elif both_under:
         verdict, reason = Verdict.TRIGGERED, floor.reason
-        message = f"{interval}; the last {DISJOINT_WINDOWS} label windows are both under the floor"
+        # What is under the floor is each of the two, whatever all labels together say.
+        value = max(each.value for window in windows if (each := floor.of(window)) is not None)
+        message = (
+            f"at most, in each of the last {DISJOINT_WINDOWS} label windows; over all {estimate.value:.3f} {interval}"
+        )
     elif estimate.value < floor.floor:
         verdict, reason = Verdict.INCONCLUSIVE, Reason.PERFORMANCE_UNCERTAIN
         message = f"{interval}: not yet certain"
@@ -117,7 +121,7 @@ def _compare(floor: _Floor, performance: Performance, *, overall: LabelWindow, m
         verdict=verdict,
         reason=reason,
         message=message,
-        value=estimate.value,
+        value=value,
         threshold=floor.floor,
         comparison="<",
     )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -91,6 +92,8 @@ def create_app(settings: Settings) -> FastAPI:
             yield
         finally:
             await parts.stop(watching)
+            if settings.termination_file is not None and not plane.ready:
+                _leave_word(settings.termination_file, watch.problem or plane.not_ready_reason)
 
     app = FastAPI(
         title="AutoRetrain",
@@ -127,6 +130,14 @@ def _favour_requests() -> None:
     # The modules and the model stay: without them a full collection takes microseconds instead of tens of milliseconds.
     gc.collect()
     gc.freeze()
+
+
+def _leave_word(file: Path, problem: str) -> None:
+    """Let whoever ends a server that never got ready see why."""
+    try:
+        file.write_text(problem, encoding="utf-8")
+    except OSError as error:
+        log.warning("the termination message can't be written", reason=error.strerror)
 
 
 def _sources(store: Store, settings: Settings) -> list[ArtefactSource]:

@@ -108,6 +108,7 @@ def test_the_deployment_of_the_minimal_document():
                                 {"name": "OMP_NUM_THREADS", "value": "1"},
                                 {"name": "HOME", "value": "/tmp"},
                                 {"name": "AUTORETRAIN_SERVING_PORT", "value": "8000"},
+                                {"name": "AUTORETRAIN_TERMINATION_FILE", "value": "/dev/termination-log"},
                                 {"name": "AUTORETRAIN_SERVED_VERSION", "value": "3"},
                                 {"name": "AUTORETRAIN_SERVED_DIGEST", "value": "sha256:aa"},
                                 {"name": "AUTORETRAIN_AUDIT_RATE", "value": "0.01"},
@@ -130,6 +131,8 @@ def test_the_deployment_of_the_minimal_document():
                                 "capabilities": {"drop": ["ALL"]},
                                 "readOnlyRootFilesystem": True,
                             },
+                            "terminationMessagePath": "/dev/termination-log",
+                            "terminationMessagePolicy": "FallbackToLogsOnError",
                             "volumeMounts": [
                                 {"name": "autoretrain-tmp", "mountPath": "/tmp"},
                                 {"name": "autoretrain-state", "mountPath": "/var/lib/autoretrain"},

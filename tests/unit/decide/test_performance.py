@@ -113,6 +113,14 @@ def test_a_window_without_spam_is_not_one_of_two_under_the_floor():
         assert recall.verdict is verdict
 
 
+def test_two_windows_under_the_floor_are_shown_by_their_own_number_not_by_that_of_all_labels():
+    worse, bad = (but(HIGH, spam_recall=estimate(recall)) for recall in (0.71, 0.74))
+    overall = but(HIGH, spam_recall=estimate(0.89, 0.03))
+    recall = read_performance(but(quiet(), performance=performance(overall, windows=(worse, bad))))[1]
+    assert (recall.verdict, recall.value, recall.threshold) == (Verdict.TRIGGERED, 0.74, 0.80)
+    assert recall.message.startswith("at most, in each of the last 2 label windows; over all 0.890 [0.860, 0.920] from ")
+
+
 def test_that_no_label_counts_says_of_which_version_and_since_when():
     empty = but(performance(), labels=0, overall=None)
     finding = read_performance(but(quiet(), performance=empty))[0]
