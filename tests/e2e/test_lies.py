@@ -103,11 +103,16 @@ def test_a_promotion_of_a_damaged_model_waits_for_its_bytes_and_the_champion_ans
             promote(ready, NAME, "2", token="damaged")
             wait("it says why it is not ready", lambda: "digest" in log_of_others(ready, known), seconds=HEAL_SECONDS)
             wait("an event", lambda: ready.told(NAME, "ServingAvailable", "not ready on every replica"), seconds=60)
+            wait("its condition says why", lambda: "has digest" in serving_message(ready), seconds=HEAL_SECONDS)
             wait("it is counted", lambda: refusals(ready) > 0, seconds=60)
             assert ready.condition(NAME, "Ready")["reason"] == "RolloutInProgress"
             assert client.versions == {"v1"}
         wait("the new version", lambda: ready.champion(NAME) == "2", seconds=240)
     assert client.failures == []
+
+
+def serving_message(place: Place) -> str:
+    return str(place.condition(NAME, "ServingAvailable").get("message", ""))
 
 
 def refusals(place: Place) -> float:
