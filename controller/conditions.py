@@ -7,6 +7,7 @@ from typing import Final
 
 from autoretrain.decide.conditions import find_condition, set_condition
 from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.domain.reasons import Reason
 from autoretrain.domain.status import Condition, Status
 from controller.apply import KindNotInstalled, NameTaken, NotKept
 from controller.gather import Seen
@@ -22,7 +23,6 @@ class ClusterReason(StrEnum):
     NAME_CONFLICT = "NameConflict"
     KIND_NOT_INSTALLED = "KindNotInstalled"
     NOT_ALLOWED = "NotAllowed"
-    REGISTRY_OWNED = "RegistryOwned"
     APPLY_FAILED = "ApplyFailed"
 
 
@@ -36,7 +36,7 @@ def overlay(seen: Seen, status: Status, troubles: Sequence[AutoRetrainError] = (
         status = _set(seen, status, "Stalled", ClusterReason.NOT_ALLOWED, seen.registry_refusal)
     elif seen.registry_owner:
         said = f"the registered model belongs to {seen.registry_owner}; {ADOPTING} takes it over"
-        status = _set(seen, status, "Stalled", ClusterReason.REGISTRY_OWNED, said)
+        status = _set(seen, status, "Stalled", Reason.REGISTRY_OWNED, said)
     if failure := _said(troubles, NotKept):
         status = _set(seen, status, "Degraded", ClusterReason.APPLY_FAILED, failure)
     status = _explain(status, "Ready", seen.registry_problem)
