@@ -101,17 +101,19 @@ def pod_starts(bounds: Bounds, *, starts: int) -> None:
     fields = '{.metadata.name}{" "}{.status.conditions[?(@.type=="Ready")].status}{"\\n"}'
     took = []
     for _ in range(starts):
-        known = set(kubectl("get", "pods", "-n", NAMESPACE, "-l", SERVING, "-o", "name").split())
+        pods = json.loads(kubectl("get", "pods", "-n", NAMESPACE, "-l", SERVING, "-o", "json"))["items"]
+        known = {pod["metadata"]["name"] for pod in pods}
+        leaving = {pod["metadata"]["name"] for pod in pods if "deletionTimestamp" in pod["metadata"]}
         command = ["kubectl", "get", "pods", "-n", NAMESPACE, "-l", SERVING, "--watch", f"--output=jsonpath={fields}"]
         environment = {**os.environ, "KUBECONFIG": str(KUBECONFIG)}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as watch:
             limit = Thread(target=_end_after, args=(watch, ROLLOUT_SECONDS), daemon=True)
             limit.start()
-            kubectl("delete", min(known), "-n", NAMESPACE, "--wait=false")
+            kubectl("delete", "pod", min(known - leaving), "-n", NAMESPACE, "--wait=false")
             seen: dict[str, float] = {}
             for line in watch.stdout or ():
                 name, _, ready = line.strip().partition(" ")
-                if f"pod/{name}" in known:
+                if name in known:
                     continue
                 seen.setdefault(name, time.perf_counter())
                 if ready == "True":
