@@ -57,7 +57,7 @@ def main() -> int:
     try:
         return asyncio.run(_run(settings))
     except AutoRetrainError as error:
-        log.error("the controller can't start", error=str(error))
+        log.error("the controller ends", error=str(error))
         return 1
 
 
@@ -176,6 +176,7 @@ class Controller:
             keep_listing(
                 self._cluster,
                 self.cache,
+                kinds=kinds,
                 namespaces=namespaces,
                 seconds=seconds,
                 stop=stop,

@@ -40,6 +40,10 @@ WATCH_TASK: Final = "watcher for "
 log = structlog.get_logger("autoretrain.controller")
 
 
+class KindsAppeared(ClusterError):  # noqa: N818 - named for what it reports
+    """The cluster has an optional kind that it lacked at the start: the watches must be begun anew, with it."""
+
+
 HandOver = Callable[[Object, bool], None]
 """Takes an object as it is now; True: it was deleted."""
 
@@ -168,6 +172,7 @@ async def keep_listing(
     cluster: ClusterPort,
     cache: WatchCache,
     *,
+    kinds: Sequence[Kind],
     namespaces: Sequence[str],
     seconds: float,
     stop: asyncio.Event,
@@ -175,7 +180,8 @@ async def keep_listing(
 ) -> None:
     """List everything now and then: a watch that is begun anew never tells what was deleted in between.
 
-    What is not watched is listed too: decisions, to delete old ones.
+    What is not watched is listed too: decisions, to delete old ones. Raises KindsAppeared where there is a kind that is
+    not among `kinds`, those that are watched.
     """
     while not stop.is_set():
         try:
@@ -183,7 +189,10 @@ async def keep_listing(
                 await stop.wait()
         except TimeoutError:
             try:
-                await list_all(cluster, cache, namespaces=namespaces)
+                present = await list_all(cluster, cache, namespaces=namespaces)
                 await prune_decisions(cluster, namespaces=namespaces, count_call=count_call)
             except ClusterError as error:
                 log.warning("what is there could not be listed and pruned", error=str(error))
+                continue
+            if appeared := ", ".join(kind.name for kind in present if kind not in kinds):
+                raise KindsAppeared(f"the cluster has {appeared} now, which is not watched: starting anew") from None

@@ -21,13 +21,14 @@ from controller.cluster import (
     Unreachable,
 )
 from controller.settings import ControllerSettings
-from controller.watches import WatchThread, build_settings, keep_listing, list_all
+from controller.watches import KindsAppeared, WatchThread, build_settings, keep_listing, list_all
 from tests.operator.api_server import ApiServer, api_server, status, write_kubeconfig
 
 LABEL = {"autoretrain.dev/spammodel": "sms"}
 SETTINGS = ControllerSettings(namespaces="tenant-a", request_seconds=5)
 KINDS = (SPAM_MODEL, CONFIG_MAP)
 LIMIT = 10.0
+OFTEN = {"kinds": WATCHED, "namespaces": (), "seconds": 0.01, "count_call": lambda _verb: None}
 
 
 @pytest.fixture
@@ -145,8 +146,18 @@ async def test_listings_go_on_after_one_that_failed_until_they_are_told_to_stop(
 
     server.instead.append(refuse)
     async with asyncio.timeout(LIMIT):
-        await keep_listing(api, cache, namespaces=(), seconds=0.01, stop=stop, count_call=lambda _verb: None)
+        await keep_listing(api, cache, stop=stop, **OFTEN)
     assert (cache.all(JOB), len(server.instead)) == ((), 0)
+
+
+async def test_a_kind_that_is_installed_later_ends_the_controller_so_that_it_starts_with_it(server, api):
+    server.cluster.missing_kinds = frozenset({"HTTPRoute"})
+    cache = WatchCache()
+    kinds = await list_all(api, cache, namespaces=())
+    server.cluster.missing_kinds = frozenset()
+    async with asyncio.timeout(LIMIT):
+        with pytest.raises(KindsAppeared, match="HTTPRoute"):
+            await keep_listing(api, cache, stop=asyncio.Event(), **{**OFTEN, "kinds": kinds})
 
 
 # Streams.
