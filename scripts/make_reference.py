@@ -25,7 +25,7 @@ def render_settings() -> str:
         "",
         "## The operator",
         "",
-        "The same for the controller on a cluster, in `manifests/operator/deployment.yaml`.",
+        "The same for the controller, in `manifests/operator/deployment.yaml` or the chart's `operator.extraEnv`.",
         "",
     ]
     rows += _settings_of(ControllerSettings, prefix="AUTORETRAIN_CONTROLLER_")
