@@ -12,22 +12,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from itertools import cycle
 from pathlib import Path
 from statistics import median
-from threading import Event, Lock, Thread
+from tempfile import TemporaryDirectory
+from threading import Thread
 from typing import Self
 
-import httpx
 from bounds import Bounds
 
 ROOT = Path(__file__).resolve().parents[1]
 KUBECONFIG = ROOT / ".autoretrain" / "kind" / "kubeconfig"
 NODE = "node/autoretrain-control-plane"
-NAMESPACE, MODEL, HOST, ADDRESS = "spam", "sms-spam", "spam.test", "http://127.0.0.1:8080"
+NAMESPACE, MODEL, HOST, ADDRESS = "spam", "sms-spam", "spam.test", "127.0.0.1:8080"
 BASE = "python:3.13-slim"
-CALLER = "benchmark-caller"
-REQUEST_SECONDS, REQUESTS = 10, 100_000
+CALLER, CALLER_FILE = "benchmark-caller", Path(__file__).parent / "cluster_caller.py"
+REQUESTS = 100_000
+INGRESS_THREADS = 8
+"""A request through the Ingress waits longer than one at the Service: so many reach as many requests a second."""
 CALL_SECONDS, ROLLOUT_SECONDS, TRAINING_SECONDS = 60, 240, 600
 MUST_START, AIM_START, AIM_UP = 30, 3, 180
 AIM_MEGABYTES = {"controller": 200, "serving": 80}
@@ -136,38 +137,35 @@ def _end_after(watch: subprocess.Popen, seconds: float) -> None:
         watch.terminate()
 
 
-class IngressClients:
-    """Threads that call through the Ingress without a pause, each on a connection that it keeps."""
+class IngressCaller:
+    """A process that calls through the Ingress on connections that it keeps."""
 
     def __init__(self, threads: int) -> None:
-        self.sent, self.problems = 0, []
-        self._lock, self._stop = Lock(), Event()
-        self._threads = [Thread(target=self._call, daemon=True) for _ in range(threads)]
+        self._place = TemporaryDirectory()
+        self._stop, self._said = Path(self._place.name) / "stop", Path(self._place.name) / "said"
+        place = ["--host", HOST, "--keep", "--threads", str(threads), "--stop", str(self._stop)]
+        self._command = [sys.executable, str(CALLER_FILE), *place, ADDRESS, *MESSAGES]
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        with self._said.open("w") as said:
+            self._process = subprocess.Popen(self._command, stdout=said)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(2 * REQUEST_SECONDS)
+        self._process.kill()
+        self._process.wait(CALL_SECONDS)
+        self._place.cleanup()
 
-    def _call(self) -> None:
-        with httpx.Client(base_url=ADDRESS, headers={"Host": HOST}, timeout=REQUEST_SECONDS) as http:
-            for message in cycle(MESSAGES):
-                if self._stop.is_set():
-                    return
-                try:
-                    status = http.post("/predict", json={"message": message}).status_code
-                    problem = "" if status == httpx.codes.OK else f"status {status}"
-                except httpx.HTTPError as error:
-                    problem = repr(error)
-                with self._lock:
-                    self.sent += 1
-                    if problem:
-                        self.problems.append(problem)
+    def counted(self) -> dict:
+        """What it has said last; raises SystemExit where it has ended before its time."""
+        if self._process.poll() and not self._stop.exists():
+            raise SystemExit(f"the caller at the Ingress ended with {self._process.returncode}")
+        return last_said(self._said.read_text())
+
+    def stop(self) -> dict:
+        self._stop.touch()
+        self._process.wait(CALL_SECONDS)
+        return self.counted()
 
 
 class ServiceCaller:
@@ -178,12 +176,13 @@ class ServiceCaller:
 
     def __enter__(self) -> Self:
         deployment = json.loads(kubectl("get", "deployment", f"{MODEL}-serving", "-n", NAMESPACE, "-o", "json"))
-        text = (Path(__file__).parent / "cluster_caller.py").read_text(encoding="utf-8")
+        text = CALLER_FILE.read_text(encoding="utf-8")
+        place = ["--threads", str(self._threads), "--stop", "/tmp/stop"]
         container = {
             "name": CALLER,
             "image": deployment["spec"]["template"]["spec"]["containers"][0]["image"],
             "imagePullPolicy": "IfNotPresent",
-            "command": ["python", "-c", text, f"{MODEL}-serving", str(self._threads), *MESSAGES],
+            "command": ["python", "-c", text, *place, f"{MODEL}-serving:80", *MESSAGES],
             "resources": {"requests": {"cpu": "250m"}},
             "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
         }
@@ -199,15 +198,19 @@ class ServiceCaller:
         kubectl("delete", "pod", CALLER, "-n", NAMESPACE, "--grace-period=0", "--force")
 
     def counted(self) -> dict:
-        """What it has said last: how many it sent, and what went wrong; it says so each thousand requests."""
-        lines = kubectl("logs", "-n", NAMESPACE, CALLER, "--tail=1").split("\n")
-        return json.loads(lines[0]) if lines[0] else {"sent": 0, "problems": []}
+        return last_said(kubectl("logs", "-n", NAMESPACE, CALLER, "--tail=1"))
 
     def stop(self) -> dict:
         kubectl("exec", "-n", NAMESPACE, CALLER, "--", "touch", "/tmp/stop")
         phase = ("get", "pod", CALLER, "-n", NAMESPACE, "-o", "jsonpath={.status.phase}")
         until("the caller's end", lambda: kubectl(*phase) == "Succeeded", seconds=CALL_SECONDS)
         return self.counted()
+
+
+def last_said(text: str) -> dict:
+    """How many requests a caller sent, and what went wrong; it says so each thousand requests."""
+    whole = text[: text.rfind("\n") + 1].splitlines()
+    return json.loads(whole[-1]) if whole else {"sent": 0, "problems": []}
 
 
 def wait_rollout() -> None:
@@ -266,8 +269,8 @@ def requests(bounds: Bounds, *, wanted: int) -> None:
     if second == told("status.champion.version"):
         first, second = second, first
     began, rounds = time.perf_counter(), 0
-    with ServiceCaller(threads=2) as service, IngressClients(threads=2) as ingress:
-        while min(ingress.sent, service.counted()["sent"]) < wanted:
+    with ServiceCaller(threads=2) as service, IngressCaller(threads=INGRESS_THREADS) as ingress:
+        while min(ingress.counted()["sent"], service.counted()["sent"]) < wanted:
             if rounds == 0:
                 serve_version(second, "promote", "--version", second, "--force")
                 serve_version(first, "rollback")
@@ -275,15 +278,15 @@ def requests(bounds: Bounds, *, wanted: int) -> None:
             for replicas in (3, 1, 2):
                 change(serving={"scaling": {"replicas": replicas}})
             rounds += 1
-        counted = service.stop()
+        ways = {
+            "at the Ingress, kept connections": ingress.stop(),
+            "at the ClusterIP, new connections": service.stop(),
+        }
     took = time.perf_counter() - began
     print(f"1 promotion, 1 rollback, {rounds} rollouts, {2 * rounds} down-scales in {took:.0f} s")
-    ways = {
-        "at the Ingress, kept connections": (ingress.sent, ingress.problems),
-        "at the ClusterIP, new connections": (counted["sent"], counted["problems"]),
-    }
-    for way, (sent, problems) in ways.items():
-        print(f"{way}: {sent} requests, {len(problems)} failed {problems[:5] or ''}")
+    for way, counted in ways.items():
+        sent, problems = counted["sent"], counted["problems"]
+        print(f"{way}: {sent} requests ({sent / took:.0f}/s), {len(problems)} failed {problems[:5] or ''}")
         bounds.must(f"failed requests {way}", f"{len(problems)} of {sent}", met=not problems)
 
 

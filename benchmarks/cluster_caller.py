@@ -1,33 +1,36 @@
-"""Calls a Service from inside the cluster, a new connection for each request, until told to stop; prints what failed.
+"""Calls a model without a pause until told to stop: one way of calling, and what failed in it, printed as JSON.
 
-`cluster.py` runs this text in a Pod of the serving image: the standard library has to do.
+`cluster.py` runs this file on its own machine, at the Ingress, and its text in a Pod of the serving image, at the
+Service: the standard library has to do.
 """
 
+import argparse
 import http.client
 import itertools
 import json
 import pathlib
-import sys
 import threading
 
-STOP = pathlib.Path("/tmp/stop")
 TIMEOUT_SECONDS = 10
 SAID_EVERY = 1000
 
 
-def call(host: str, messages: list[str], counted: dict, lock: threading.Lock) -> None:
-    for message in itertools.cycle(messages):
-        if STOP.exists():
+def call(options: argparse.Namespace, counted: dict, lock: threading.Lock) -> None:
+    address, _, port = options.address.partition(":")
+    headers = {"Host": options.host or address, "Content-Type": "application/json"}
+    link = http.client.HTTPConnection(address, int(port), timeout=TIMEOUT_SECONDS)
+    for message in itertools.cycle(options.messages):
+        if options.stop.exists():
             return
-        body = json.dumps({"message": message})
         try:
-            link = http.client.HTTPConnection(host, 80, timeout=TIMEOUT_SECONDS)
-            link.request("POST", "/predict", body, {"Content-Type": "application/json"})
-            status = link.getresponse().status
-            link.close()
-            problem = "" if status == 200 else f"status {status}"
+            link.request("POST", "/predict", json.dumps({"message": message}), headers)
+            answer = link.getresponse()
+            answer.read()
+            problem = "" if answer.status == 200 else f"status {answer.status}"
         except (OSError, http.client.HTTPException) as error:
             problem = repr(error)
+        if problem or not options.keep:
+            link.close()  # the next request opens it again
         with lock:
             counted["sent"] += 1
             if problem:
@@ -37,9 +40,16 @@ def call(host: str, messages: list[str], counted: dict, lock: threading.Lock) ->
 
 
 def main() -> None:
-    host, threads, *messages = sys.argv[1:]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("address", help="host:port")
+    parser.add_argument("messages", nargs="+")
+    parser.add_argument("--host", help="the Host header, where the address is not the name")
+    parser.add_argument("--keep", action="store_true", help="keep connections; else a new one for each request")
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--stop", type=pathlib.Path, required=True, help="ends when this file is there")
+    options = parser.parse_args()
     counted, lock = {"sent": 0, "problems": []}, threading.Lock()
-    callers = [threading.Thread(target=call, args=(host, messages, counted, lock)) for _ in range(int(threads))]
+    callers = [threading.Thread(target=call, args=(options, counted, lock)) for _ in range(options.threads)]
     for caller in callers:
         caller.start()
     for caller in callers:
