@@ -29,6 +29,7 @@ from controller.gather import Gatherer
 from controller.metrics import ControllerMetrics
 from controller.passes import Passes
 from controller.prometheus import QUERIES
+from controller.upgrades import Upgrades
 from tests.operator.memory_cluster import MemoryCluster
 from tests.operator.operator_world import DEFAULTS, KEY, FakeRegistry, OperatorWorld, Reading, settled
 from tests.unit.decide.builders import label_window
@@ -105,7 +106,9 @@ def build_passes(
         cluster=cluster,
         cache=cache,
         gatherer=Gatherer(cluster, cache, evidence, lambda _model, _document: registry),
-        applier=Applier(cluster, cache, builder, lambda _model, _document: registry, metrics.count_call),
+        applier=Applier(
+            cluster, cache, builder, lambda _model, _document: registry, Upgrades(cache, limit=5), metrics.count_call
+        ),
         metrics=metrics,
         now=lambda: now,
     )

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from autoretrain.domain.deployment import Experiment
 from autoretrain.domain.errors import AutoRetrainError
@@ -21,7 +21,6 @@ from controller.cluster import (
     AUTOSCALER,
     CONFIG_MAP,
     DEPLOYMENT,
-    HASH_ANNOTATION,
     INGRESS,
     JOB,
     KINDS,
@@ -39,6 +38,8 @@ from controller.gather import Seen
 from controller.registry_reader import Registry
 from controller.replicas import hand_over, is_held_by_us, names_no_number
 from controller.requests import adopts_registry
+from controller.sameness import hash_of, is_part_of, version_of
+from controller.upgrades import Upgrades, UpgradeWaits
 
 ALIAS_SECONDS: Final = 30.0
 KEPT_KINDS: Final = tuple(kind for kind in KINDS if kind.kept)
@@ -87,6 +88,7 @@ class Applier:
     cache: WatchCache
     builder: ChildBuilder
     registry_of: Callable[[SpamModel, Object], Registry]
+    upgrades: Upgrades
     count_call: Callable[[str], None] = lambda _verb: None
     _sent: dict[tuple[str, Key], tuple[str, str]] = field(default_factory=dict)
     _kept: dict[Key, "_Kept"] = field(default_factory=dict)
@@ -104,10 +106,12 @@ class Applier:
                     await self._delete(job_seen)
             case Deploy():
                 # What the intent wants served is what is deployed, so that no pass can put anything else there. It is
-                # deployed once its Deployment is; what is wrong with another child is told, and tried again.
+                # deployed once its Deployment is; what is wrong with another child is told, and tried again. Where only
+                # an upgrade waits, the version is out already: a pass was killed after it had deployed it.
                 troubles = await self.keep_children(seen, intent)
-                if (DEPLOYMENT.name, f"{model.name}-serving") in troubles:
-                    raise troubles[DEPLOYMENT.name, f"{model.name}-serving"]
+                trouble = troubles.get((DEPLOYMENT.name, f"{model.name}-serving"))
+                if trouble is not None and not isinstance(trouble, UpgradeWaits):
+                    raise trouble
             case SetAliases(champion=champion, candidate=candidate, previous=previous):
                 registry = self.registry_of(model, seen.document)
                 roles = {
@@ -121,7 +125,7 @@ class Applier:
                     )
 
     async def keep_children(self, seen: Seen, status: Status) -> Troubles:
-        """Let every child be as `status` wants it; return those that are not: NameTaken, KindNotInstalled, NotKept."""
+        """Let every child be as `status` wants it; return why those are not that can't be, or have to wait."""
         model, document = seen.observation.model, seen.in_force
         # A rollout that this pass begins ends the experiment at once, not with the next pass: one change of template.
         experiment = None if status.rollout else seen.experiment
@@ -136,7 +140,7 @@ class Applier:
                     if (CONFIG_MAP.name, name) in troubles:
                         # Its new Pods could not start, and a monitor's old one would have to go for them.
                         raise AutoRetrainError(f"it waits for ConfigMap {name}")
-                await self._keep(child, siblings=wanted, uid=model.uid)
+                await self._keep(child, siblings=wanted, seen=seen, status=status)
         await self._drop_unwanted(wanted, model, troubles)
         if not troubles:
             self._kept[seen.key] = replace(kept, live=self._live(seen.key))
@@ -148,7 +152,7 @@ class Applier:
     def _live(self, key: Key) -> frozenset[tuple[str, ...]]:
         """Return which children are there, in which version of their spec and with which hash."""
         return frozenset(
-            (kind.name, live["metadata"]["name"], live["metadata"]["uid"], _version_of(live), _hash_of(live))
+            (kind.name, live["metadata"]["name"], live["metadata"]["uid"], version_of(live), hash_of(live))
             for kind in (*KEPT_KINDS, JOB)
             for live in self.cache.of_model(kind, key)
         )
@@ -169,11 +173,13 @@ class Applier:
         if not is_owned_by(known, uid):
             raise NameTaken(f"Job {name} exists and does not belong to this SpamModel")
 
-    async def _keep(self, child: Object, *, siblings: Sequence[Object], uid: str) -> None:
-        kind, (namespace, name) = kind_of(child), key_of(child)
+    async def _keep(self, child: Object, *, siblings: Sequence[Object], seen: Seen, status: Status) -> None:
+        kind, (namespace, name), uid = kind_of(child), key_of(child), seen.observation.model.uid
         live = self.cache.get(kind, namespace, name)
-        if live is not None and is_owned_by(live, uid) and self._is_kept(child, live):
-            return
+        if live is not None and is_owned_by(live, uid):
+            if self._is_kept(child, live):
+                return
+            child = self.upgrades.admit(child, live, status=status, now=seen.observation.now)
         # Without our label it is not watched; applying would take it over unseen. Nor are the owners of fields.
         asked = live is None or names_no_number(child)
         found = await self._find(kind, namespace, name) if asked else live
@@ -191,7 +197,8 @@ class Applier:
                 raise KindNotInstalled(f"{kind.name} {name}: {missing}") from None
             raise
         self.cache.put(applied)
-        self._sent[kind.name, (namespace, name)] = (_hash_of(child), _version_of(applied))
+        self.upgrades.applied(child)
+        self._sent[kind.name, (namespace, name)] = (hash_of(child), version_of(applied))
 
     async def _find(self, kind: Kind, namespace: str, name: str) -> Object | None:
         self.count_call("get")
@@ -202,12 +209,12 @@ class Applier:
 
     def _is_kept(self, child: Object, live: Object) -> bool:
         """Is the live child what is wanted? If the server wrote it otherwise, what it made of ours counts."""
-        if _hash_of(live) != _hash_of(child):
+        if hash_of(live) != hash_of(child):
             return False
         if is_part_of(child, live):
             return True
         sent = self._sent.get((kind_of(child).name, key_of(child)))
-        return sent == (_hash_of(child), _version_of(live))
+        return sent == (hash_of(child), version_of(live))
 
     async def _drop_unwanted(self, wanted: Sequence[Object], model: SpamModel, troubles: Troubles) -> None:
         """Delete owned objects of the kept kinds that are not wanted any more, and that no run still mounts.
@@ -252,21 +259,6 @@ def mirror_aliases(registry: Registry, roles: Mapping[str, str | None], *, owner
         registry.claim(owner)
 
 
-def is_part_of(wanted: Any, live: Any) -> bool:
-    """Does `live` say everything that `wanted` says? What only the server says (defaults, status) does not count."""
-    if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(
-            name in live and is_part_of(child, live[name]) for name, child in wanted.items()
-        )
-    if isinstance(wanted, list | tuple):
-        return (
-            isinstance(live, list | tuple)
-            and len(wanted) == len(live)
-            and all(is_part_of(one, other) for one, other in zip(wanted, live, strict=True))
-        )
-    return bool(wanted == live)
-
-
 def mounted_config_maps(workload: Object) -> set[str]:
     """Return the names of the ConfigMaps that the Pods of `workload` mount; none of what has no Pods."""
     volumes = workload.get("spec", {}).get("template", {}).get("spec", {}).get("volumes", ())
@@ -279,7 +271,7 @@ def _noted(troubles: Troubles, child: Object) -> Iterator[None]:
     kind, name = child["kind"], child["metadata"]["name"]
     try:
         yield
-    except (NameTaken, KindNotInstalled) as error:
+    except (NameTaken, KindNotInstalled, UpgradeWaits) as error:
         troubles[kind, name] = error
     except AutoRetrainError as error:
         troubles[kind, name] = NotKept(f"{kind} {name}: {error}")
@@ -288,13 +280,3 @@ def _noted(troubles: Troubles, child: Object) -> Iterator[None]:
 def _is_over(job: Object) -> bool:
     conditions = job.get("status", {}).get("conditions", ())
     return any(each.get("type") in {"Complete", "Failed"} and each.get("status") == "True" for each in conditions)
-
-
-def _hash_of(thing: Object) -> str:
-    return str(thing["metadata"].get("annotations", {}).get(HASH_ANNOTATION, ""))
-
-
-def _version_of(thing: Object) -> str:
-    """What changes when somebody changes the object, and not with its status: its generation, where it has one."""
-    metadata = thing["metadata"]
-    return str(metadata.get("generation") or metadata.get("resourceVersion", ""))

@@ -16,6 +16,7 @@ Object: TypeAlias = dict[str, Any]
 GROUP: Final = "autoretrain.dev"
 MODEL_LABEL: Final = f"{GROUP}/spammodel"
 HASH_ANNOTATION: Final = f"{GROUP}/spec-hash"
+ASKED_ANNOTATION: Final = f"{GROUP}/asked-hash"
 FIELD_MANAGER: Final = "autoretrain"
 
 

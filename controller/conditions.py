@@ -10,8 +10,10 @@ from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.reasons import Reason
 from autoretrain.domain.status import Condition, Status
 from controller.apply import KindNotInstalled, NameTaken, NotKept
+from controller.cluster import Object
 from controller.gather import Seen
 from controller.requests import ADOPTS
+from controller.upgrades import UpgradeWaits
 
 LONGEST_MESSAGE: Final = 500
 ADOPTING: Final = f"the annotation {ADOPTS}=yes"
@@ -24,6 +26,7 @@ class ClusterReason(StrEnum):
     KIND_NOT_INSTALLED = "KindNotInstalled"
     NOT_ALLOWED = "NotAllowed"
     APPLY_FAILED = "ApplyFailed"
+    UPGRADE_WAITING = "UpgradeWaiting"
 
 
 def overlay(seen: Seen, status: Status, troubles: Sequence[AutoRetrainError] = ()) -> Status:
@@ -39,6 +42,10 @@ def overlay(seen: Seen, status: Status, troubles: Sequence[AutoRetrainError] = (
         status = _set(seen, status, "Stalled", Reason.REGISTRY_OWNED, said)
     if failure := _said(troubles, NotKept):
         status = _set(seen, status, "Degraded", ClusterReason.APPLY_FAILED, failure)
+    ready = find_condition(status, "Ready")
+    if ready is not None and ready.status and (waits := _said(troubles, UpgradeWaits)):
+        said = f"{ready.message}; what the operator changed for every model is not rolled out here {waits}"
+        status = _with(status, replace(ready, reason=ClusterReason.UPGRADE_WAITING, message=said[:LONGEST_MESSAGE]))
     status = _explain(status, "Ready", seen.registry_problem)
     # Beside a champion the registry is asked only for a run, and Ready says nothing of it.
     status = _explain(status, "Retraining", seen.registry_problem)
@@ -46,6 +53,12 @@ def overlay(seen: Seen, status: Status, troubles: Sequence[AutoRetrainError] = (
     status = _explain(status, "ServingAvailable", seen.serving_trouble)
     run = seen.observation.run
     return _explain(status, "Retraining", run.message if run else "", when=True)
+
+
+def waits_for_upgrade(document: Object) -> bool:
+    """Does the resource say of itself that an upgrade has not reached it?"""
+    conditions = (document.get("status") or {}).get("conditions", ())
+    return any(each["reason"] == ClusterReason.UPGRADE_WAITING for each in conditions)
 
 
 def _said(troubles: Sequence[AutoRetrainError], kind: type[AutoRetrainError]) -> str:

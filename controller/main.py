@@ -22,7 +22,8 @@ from controller.apply import Applier
 from controller.cache import Key, WatchCache
 from controller.children.builder import Children
 from controller.children.parent import Defaults
-from controller.cluster import POD_MONITOR, SPAM_MODEL, ClusterError, ClusterPort, Kind, Object
+from controller.cluster import POD_MONITOR, SPAM_MODEL, ClusterError, ClusterPort, Kind, Object, key_of
+from controller.conditions import waits_for_upgrade
 from controller.delays import DelayQueue, QueueFull
 from controller.gather import Evidence, Gatherer
 from controller.health import HealthServer
@@ -35,6 +36,7 @@ from controller.registries import Registries
 from controller.registry_reader import RegistryReader
 from controller.schema_check import missing_fields
 from controller.settings import PREFIX, ControllerSettings
+from controller.upgrades import Upgrades
 from controller.watches import WatchThread, keep_listing, list_all
 
 START_RETRY_SECONDS: Final = 5.0
@@ -85,6 +87,7 @@ class Controller:
         self._settings, self._cluster = settings, cluster
         self.metrics = ControllerMetrics()
         self.cache = WatchCache()
+        self._upgrades = Upgrades(self.cache, settings.max_concurrent_rollouts)
         self._problem = "starting"
         self._registries = Registries(settings)
         self._watches: WatchThread | None = None
@@ -103,7 +106,7 @@ class Controller:
             self.metrics,
             alive=self._why_not_alive,
             ready=lambda: self._problem,
-            refresh=self._refresh_metrics,
+            refresh=self.refresh_metrics,
             port=self._settings.port,
         )
         await health.start()
@@ -159,8 +162,8 @@ class Controller:
             return
         reconciler = self._reconciler = self._build(pod_monitors=POD_MONITOR in kinds)
         self.cache.changed = self._wake
-        for model in self.cache.all(SPAM_MODEL):
-            self._wake((model["metadata"]["namespace"], model["metadata"]["name"]))
+        for key in sorted(key_of(model) for model in self.cache.all(SPAM_MODEL)):
+            self._wake(key)  # Of the models that an upgrade changes, those are first that ask first.
         loop = asyncio.get_running_loop()
 
         def hand_over(thing: Object, gone: bool) -> None:
@@ -224,6 +227,7 @@ class Controller:
                 self.cache,
                 Children(defaults=defaults, pod_monitors=pod_monitors),
                 self._registries.of,
+                self._upgrades,
                 metrics.count_call,
             ),
             metrics=metrics,
@@ -266,9 +270,12 @@ class Controller:
         stuck = self._reconciler.stuck_seconds() if self._reconciler else 0.0
         return f"a pass has lasted for {stuck:.0f} s" if stuck > limit else ""
 
-    def _refresh_metrics(self) -> None:
-        models = self.cache.all(SPAM_MODEL)
+    def refresh_metrics(self) -> None:
+        models, upgrades = self.cache.all(SPAM_MODEL), self._upgrades.count(datetime.now(UTC))
         self.metrics.models.set(len(models))
+        self.metrics.upgrades.labels("waiting").set(sum(map(waits_for_upgrade, models)))
+        self.metrics.upgrades.labels("rolling").set(len(upgrades.rolling))
+        self.metrics.upgrades.labels("failed").set(len(upgrades.failed))
         self.metrics.active_runs.set(sum("activeRun" in (model.get("status") or {}) for model in models))
 
 

@@ -32,6 +32,12 @@ class ControllerMetrics:
             "autoretrain_controller_alerts", "Alerts by what became of them.", ["outcome"], registry=registry
         )
         self.active_runs = Gauge("autoretrain_controller_active_runs", "Runs in flight.", registry=registry)
+        self.upgrades = Gauge(
+            "autoretrain_controller_upgrades",
+            "Models by what a new operator's defaults are to their serving.",
+            ["state"],
+            registry=registry,
+        )
         self.models = Gauge("autoretrain_controller_models", "SpamModels looked after.", registry=registry)
         self.queue_length = Gauge(
             "autoretrain_controller_queue_length", "Resources that are due and wait for a worker.", registry=registry

@@ -28,6 +28,7 @@ from controller.conditions import overlay
 from controller.gather import Gatherer, Seen
 from controller.metrics import ControllerMetrics
 from controller.story import build_alerts, build_decision, build_events
+from controller.upgrades import RETRY, UpgradeWaits
 
 MOST_CONFLICTS: Final = 3
 
@@ -94,7 +95,10 @@ class Passes:
         await self._save(seen, result)
         failure = "; ".join(str(trouble) for trouble in troubles if isinstance(trouble, NotKept))
         self._say(result, failure)
-        return PassEnd(next_at=plan.next_check_at, failed=bool(undone or failure))
+        next_at = plan.next_check_at
+        if any(isinstance(trouble, UpgradeWaits) for trouble in troubles):
+            next_at = min(next_at or now + RETRY, now + RETRY)
+        return PassEnd(next_at=next_at, failed=bool(undone or failure))
 
     async def _act(self, action: Action, seen: Seen, intent: Status, troubles: list[AutoRetrainError]) -> Outcome:
         """Carry out one action; a name that somebody else has is added to `troubles`."""

@@ -61,6 +61,11 @@ class ControllerSettings(BaseSettings):
     workers: int = Field(4, ge=1, le=64, description="Passes at the same time.")
     queue_size: int = Field(10_000, ge=1, description="Resources that can be looked after.")
     request_seconds: float = Field(10.0, gt=0, le=60, description="Time limit of one API call.")
+    max_concurrent_rollouts: int = Field(
+        5,
+        ge=1,
+        description="Models whose serving an upgrade of the operator rolls at a time; as many failed ones stop it.",
+    )
     pass_seconds: float = Field(60.0, gt=0, le=600, description="Time limit of one pass.")
     resync_seconds: float = Field(
         600.0, ge=10, description="Time between two listings, which repair what watches lost and prune decisions."

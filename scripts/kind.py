@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -180,14 +181,24 @@ def apply(document: dict[str, Any]) -> None:
 
 
 def prepare_namespace(namespace: str) -> None:
-    """A namespace that enforces `restricted`, with the store's address as the Secret that Pods look for."""
+    """A namespace that enforces `restricted`, with a role of its own in the store and the Secret that Pods look for.
+
+    A Secret that is there is left: its password is the role's. One of an older `make kind-up` names the owner's role.
+    """
     require_own_cluster()
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}})
-    path = "--output=jsonpath={.data.url}"
-    url = run("kubectl", "-n", SYSTEM, "get", "secret", "postgres-passwords", path, quiet=True)
-    metadata = {"name": "autoretrain-store", "namespace": namespace}
-    apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"url": url}})
+    name = "autoretrain-store"
+    if run("kubectl", "-n", namespace, "get", "secret", name, "--ignore-not-found", "--output=name", quiet=True):
+        return
+    password = secrets.token_hex(16)
+    # The password goes in with the script: an argument would show in a list of processes.
+    script = f"\\set password {password}\n{(ROOT / 'manifests/postgresql/namespace.sql').read_text()}"
+    psql = ("psql", "--username=postgres", "--dbname=autoretrain", f"--set=namespace={namespace}")
+    run("kubectl", "-n", SYSTEM, "exec", "--stdin", "statefulset/postgres", "--", *psql, stdin=script, quiet=True)
+    url = f"postgresql://ns-{namespace}:{password}@postgres.{SYSTEM}:5432/autoretrain"
+    metadata = {"name": name, "namespace": namespace}
+    apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"url": url}})
 
 
 def load_data(namespace: str) -> dict[str, Any]:

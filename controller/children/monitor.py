@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from controller.children.parent import Component, Parent
 from controller.children.pods import SETTINGS_DIRECTORY, Container, Mount, build_pod
-from controller.children.serving import scrape_annotations
+from controller.children.serving import keys_mount, needs_key, scrape_annotations
 from controller.children.settings import STATUS_FILE, settings_mount
 from controller.cluster import MODEL_LABEL, Object
 from controller.documents import FILE as DOCUMENT_FILE
@@ -13,6 +13,7 @@ PORT: Final = 8002
 LONGEST_SCRAPE_INTERVAL_SECONDS: Final = 15
 _ALERTS_DIRECTORY: Final = f"{SETTINGS_DIRECTORY}-alerts"
 _ALERTS_ENTRY: Final = "urls"
+_KEYS_DIRECTORY: Final = f"{SETTINGS_DIRECTORY}-keys"
 _REQUESTS: Final = {"cpu": "50m", "memory": "256Mi"}
 _LIMITS: Final = {"cpu": "1", "memory": "1Gi"}
 
@@ -75,6 +76,8 @@ def build_pod_monitor(parent: Parent) -> Object:
 def _build_container(parent: Parent, settings: Object) -> Container:
     alerts = parent.spec["alerts"].get("secretRef")
     addresses = [_alert_mount(alerts["name"])] if alerts else []
+    serving = parent.spec["serving"]
+    keys = [keys_mount(serving["apiKeysSecretRef"], path=_KEYS_DIRECTORY)] if needs_key(serving) else []
     return Container(
         image=parent.defaults.monitor_image,
         requests=_REQUESTS,
@@ -85,9 +88,10 @@ def _build_container(parent: Parent, settings: Object) -> Container:
             "AUTORETRAIN_STATUS_FILE": f"{SETTINGS_DIRECTORY}/{STATUS_FILE}",
             "AUTORETRAIN_SERVING_URL": parent.serving_url,
             "AUTORETRAIN_MONITOR_PORT": str(PORT),
+            **({"AUTORETRAIN_API_KEYS_FILE": _KEYS_DIRECTORY} if keys else {}),
             **({"AUTORETRAIN_ALERT_URLS_FILE": f"{_ALERTS_DIRECTORY}/{_ALERTS_ENTRY}"} if alerts else {}),
         },
-        mounts=[settings_mount(settings), *addresses],
+        mounts=[settings_mount(settings), *addresses, *keys],
         options={
             "ports": [{"name": "metrics", "containerPort": PORT, "protocol": "TCP"}],
             "startupProbe": _probe(period=2, failures=60),

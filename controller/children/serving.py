@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from autoretrain.domain.deployment import Experiment
 from autoretrain.domain.status import ModelRef
-from controller.children.parent import SERVICE_PORT, Component, Parent
+from controller.children.parent import SERVICE_PORT, Component, Parent, content_hash
 from controller.children.pods import SETTINGS_DIRECTORY, TERMINATION_FILE, Container, Mount, build_pod
 from controller.children.routes import base_path
-from controller.cluster import Object
+from controller.cluster import ASKED_ANNOTATION, Object
 from controller.serving_state import DIGEST_ANNOTATION, EXPERIMENT_VARIABLE, VERSION_ANNOTATION
 
 PORT: Final = 8000
@@ -67,6 +67,7 @@ def build_deployment(parent: Parent, served: ModelRef, *, experiment: Experiment
         name=parent.serving_name,
         component=Component.SERVING,
         labels=template.get("labels"),
+        annotations={ASKED_ANNOTATION: _hash_asked(parent, served, experiment)},
         body={
             "spec": {
                 **({"replicas": scaling["replicas"]} if scaling["mode"] == "Fixed" else {}),
@@ -94,6 +95,17 @@ def build_service(parent: Parent) -> Object:
     )
 
 
+def needs_key(serving: Mapping[str, Any]) -> bool:
+    """Return whether everything that serving answers needs a key, and so what our own Pods ask it, too."""
+    # A definition from before there was this field fills in nothing.
+    return bool(serving.get("apiKeysFor") == "Everything")
+
+
+def keys_mount(reference: Mapping[str, Any], *, path: str) -> Mount:
+    """Return the mount of the Secret with the API keys. A change of it reaches running Pods; nobody here reads it."""
+    return Mount(name="autoretrain-keys", path=path, source={"secret": {"secretName": reference["name"]}})
+
+
 def scrape_annotations(port: int) -> dict[str, str]:
     """Return what lets a Prometheus that discovers Pods by annotation find this one."""
     return {"prometheus.io/scrape": "true", "prometheus.io/port": str(port), "prometheus.io/path": "/metrics"}
@@ -110,9 +122,15 @@ def render_experiment(experiment: Experiment) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
+def _hash_asked(parent: Parent, served: ModelRef, experiment: Experiment | None) -> str:
+    """Tell what the model asks for, by the generation of its document: a new definition may change a default in it."""
+    second = render_experiment(experiment) if experiment else ""
+    return content_hash([parent.model.generation, served.version, served.digest, second])
+
+
 def _build_container(parent: Parent, served: ModelRef, *, experiment: Experiment | None) -> Container:
     serving, monitoring = parent.spec["serving"], parent.spec["monitoring"]
-    keys, base = serving.get("apiKeysSecretRef"), base_path(serving)
+    keys, base, rate = serving.get("apiKeysSecretRef"), base_path(serving), serving.get("requestsPerSecond")
     return Container(
         image=serving["image"] or parent.defaults.serving_image,
         requests=_REQUESTS,
@@ -129,10 +147,10 @@ def _build_container(parent: Parent, served: ModelRef, *, experiment: Experiment
             "AUTORETRAIN_WINDOW_MAX_AGE_SECONDS": str(monitoring["window"]["maxAgeSeconds"]),
             **({"AUTORETRAIN_ROOT_PATH": base} if base else {}),
             **({"AUTORETRAIN_API_KEYS_FILE": _KEYS_DIRECTORY} if keys else {}),
+            **({"AUTORETRAIN_API_KEYS_FOR": serving["apiKeysFor"]} if needs_key(serving) else {}),
+            **({"AUTORETRAIN_REQUESTS_PER_SECOND": str(rate)} if rate else {}),
         },
-        mounts=[Mount(name="autoretrain-keys", path=_KEYS_DIRECTORY, source={"secret": {"secretName": keys["name"]}})]
-        if keys
-        else [],
+        mounts=[keys_mount(keys, path=_KEYS_DIRECTORY)] if keys else [],
         options={
             "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
             "startupProbe": _probe("/readyz", period=1, failures=READY_WITHIN_SECONDS),

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from controller.settings import PREFIX, ControllerSettings
+
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "autoretrain"
 SYSTEM = "autoretrain-system"
@@ -28,25 +30,31 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["helm", *arguments], capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
 
 
-def template(values: str = DEFAULTS, *options: str, namespace: str = SYSTEM) -> subprocess.CompletedProcess[str]:
+def template(
+    values: str = DEFAULTS, *options: str, namespace: str = SYSTEM, chart: Path = CHART
+) -> subprocess.CompletedProcess[str]:
     files = ["--values", str(Path(__file__).parent / "values" / f"{values}.yaml")] if values else []
-    return helm("template", "rel", str(CHART), "--namespace", namespace, *files, *options)
+    return helm("template", "rel", str(chart), "--namespace", namespace, *files, *options)
 
 
 @functools.cache
-def _text(values: str, options: tuple[str, ...], namespace: str) -> str:
-    done = template(values, *options, namespace=namespace)
+def _text(values: str, options: tuple[str, ...], namespace: str, chart: Path) -> str:
+    done = template(values, *options, namespace=namespace, chart=chart)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def text_of(values: str = DEFAULTS, *options: str, namespace: str = SYSTEM) -> str:
-    return _text(values, options, namespace)
+def text_of(values: str = DEFAULTS, *options: str, namespace: str = SYSTEM, chart: Path = CHART) -> str:
+    return _text(values, options, namespace, chart)
 
 
-def objects_of(values: str = DEFAULTS, *options: str, namespace: str = SYSTEM) -> dict[str, dict[str, Any]]:
+def objects_of(
+    values: str = DEFAULTS, *options: str, namespace: str = SYSTEM, chart: Path = CHART
+) -> dict[str, dict[str, Any]]:
     """The objects by kind, namespace and name, as `Deployment/autoretrain-system/mlflow`; each stands there once."""
-    documents = [each for each in yaml.safe_load_all(text_of(values, *options, namespace=namespace)) if each]
+    documents = [
+        each for each in yaml.safe_load_all(text_of(values, *options, namespace=namespace, chart=chart)) if each
+    ]
     found = {key_of(each): each for each in documents}
     assert len(found) == len(documents)
     return found
@@ -82,3 +90,16 @@ def variables_of(pod: dict[str, Any]) -> dict[str, Any]:
 def operator_of(documents: dict[str, dict[str, Any]]) -> dict[str, Any]:
     (pod,) = [pod for key, pod in pods_of(documents) if key.endswith("/autoretrain-controller")]
     return pod
+
+
+def settings_of(values: str, *options: str) -> ControllerSettings:
+    """The settings with which the operator would start."""
+    variables = variables_of(operator_of(objects_of(values, *options)))
+    said = {name.removeprefix(PREFIX).lower(): value for name, value in variables.items() if name.startswith(PREFIX)}
+    said.pop("registry_netrc_file", None)  # is looked for at once, and stands in the Pod only
+    return ControllerSettings(own_namespace=SYSTEM, identity="x", **said)
+
+
+def without_policies(documents: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Without NetworkPolicies, which are there before and after the Pods that they are for."""
+    return [(key, each) for key, each in documents.items() if each["kind"] != "NetworkPolicy"]

@@ -29,6 +29,9 @@ WRONG = {
     "postgresql.password=secret": "'/postgresql': additional properties 'password' not allowed",
     "images.serving.digest=abc": "'/images/serving/digest': 'abc' does not match pattern",
     "images.pullPolicy=Sometimes": "'/images/pullPolicy': value must be one of",
+    "operator.serviceAccount.create=false": "'/operator/serviceAccount/name': minLength: got 0, want 1",
+    "mlflow.ingress.host=https://mlflow": "'/mlflow/ingress/host': 'https://mlflow' does not match pattern",
+    "networkPolicies.apiServer.ports={0}": "'/networkPolicies/apiServer/ports/0': minimum: got 0, want 1",
     "podMonitor.enabled=true": "'/podMonitor/enabled': value must be one of",
     "pod.volumes[0].name=root,pod.volumes[0].hostPath.path=/": "'/pod/volumes/0': ",
 }
@@ -94,6 +97,7 @@ def test_a_values_file_of_the_tests_has_every_value_otherwise():
 
     # An alternative to what the file sets, or the switch without which there would be nothing to see.
     switches = {f".{part}.enabled" for part in ("crds", "mlflow", "postgresql", "prometheus")}
+    switches |= {".operator.serviceAccount.create"}
     instead = {".mlflow.url", ".prometheus.url", ".mlflow.persistence.existingClaim"}
     partly = {path for path in same(full, DEFAULT_VALUES) if ".resources." in path}
     assert same(full, DEFAULT_VALUES) - partly == switches | instead
@@ -105,7 +109,7 @@ def test_what_is_made_from_elsewhere_is_up_to_date(path):
 
 
 def test_every_file_of_the_chart_that_is_a_copy_is_compared():
-    own = {"connections.yaml", "predict.py"}
+    own = {"connections.yaml", "predict.py", "sample.py"}
     assert {path.name for path in (CHART / "files").iterdir()} == own | set(make_chart.COPIES.values())
 
 

@@ -55,6 +55,23 @@ def answering(answers: dict[str, bytes], *, missing: int = 404) -> Iterator[str]
             thread.join(5)
 
 
+@pytest.mark.parametrize(
+    "source", ["mlflow-artifacts:/../../../admin", "mlflow-artifacts:/1/../../../../admin/x", "/etc"]
+)
+def test_a_source_that_leads_out_of_the_artefacts_is_not_followed(source: str):
+    asked: list[str] = []
+
+    class Watched(dict[str, bytes]):
+        def get(self, path: str, default: bytes | None = None) -> bytes | None:
+            asked.append(path)
+            return super().get(path, default)
+
+    version = {"model_version": VERSION["model_version"] | {"source": source}}
+    with answering(Watched({GET: json.dumps(version).encode()})) as address, pytest.raises(RegistryUnavailable):
+        RestRegistry(address, name=MODEL).artefact("1", ARTEFACT.digest)
+    assert asked == [GET]
+
+
 def test_the_files_of_a_version_are_fetched_through_the_server():
     with answering(ANSWERS) as address:
         found = RestRegistry(address, name=MODEL).artefact("1", ARTEFACT.digest)

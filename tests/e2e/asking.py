@@ -15,9 +15,9 @@ HISTORY_SECONDS = 900
 API = "/api/2.0/mlflow"
 
 
-def ask_prometheus(kube: Kubectl, query: str) -> list[dict[str, Any]]:
+def ask_prometheus(kube: Kubectl, query: str, *, namespace: str = SYSTEM) -> list[dict[str, Any]]:
     """The series of the answer to an instant query."""
-    with kube.forwarded("service/prometheus", 9090, namespace=SYSTEM) as address:
+    with kube.forwarded("service/prometheus", 9090, namespace=namespace) as address:
         answer = httpx.get(f"{address}/api/v1/query", params={"query": query}, timeout=TIMEOUT_SECONDS)
     return answer.raise_for_status().json()["data"]["result"]
 

@@ -11,10 +11,11 @@ from typing import Any
 from autoretrain.adapters import crd, records, spammodel
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.observation import GuardEvidence, LabelSupply, RegistryVersion
+from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import Status
 from autoretrain.domain.training import TrainingSummary
 from controller.apply import Applier
-from controller.cache import WatchCache
+from controller.cache import Key, WatchCache
 from controller.children.builder import Children
 from controller.children.parent import Defaults
 from controller.cluster import DEPLOYMENT, JOB, POD, SPAM_MODEL, Kind, Object, Refused
@@ -22,6 +23,7 @@ from controller.decisions import ORDINAL_ANNOTATION
 from controller.gather import Gatherer
 from controller.metrics import ControllerMetrics
 from controller.passes import PassEnd, Passes
+from controller.upgrades import Upgrades
 from controller.watches import list_all
 from tests.operator.memory_cluster import MemoryCluster
 from tests.spec_cases import VALID
@@ -127,6 +129,8 @@ class OperatorWorld:
     problem: str | None = None
     broken: set[str] = field(default_factory=set)
     trained_against: dict[str, str | None] = field(default_factory=dict)
+    defaults: Defaults = DEFAULTS
+    limit: int = 5
     passes: Passes = field(init=False)
     metrics: ControllerMetrics = field(default_factory=ControllerMetrics)
 
@@ -144,11 +148,20 @@ class OperatorWorld:
         self.passes = Passes(
             cluster=self.cluster,
             cache=cache,
-            gatherer=Gatherer(self.cluster, cache, self, lambda _model, _document: self.registry),
-            applier=Applier(self.cluster, cache, Children(defaults=DEFAULTS), lambda _model, _document: self.registry),
+            gatherer=Gatherer(self.cluster, cache, self, self.registry_of),
+            applier=Applier(
+                self.cluster,
+                cache,
+                Children(defaults=self.defaults),
+                self.registry_of,
+                Upgrades(cache, self.limit),
+            ),
             metrics=self.metrics,
             now=lambda: self.now,
         )
+
+    def registry_of(self, _model: SpamModel, _document: Object) -> FakeRegistry:
+        return self.registry
 
     def make_pass(self, *, deliver: bool = True) -> PassEnd:
         """Make one pass; the watches catch up before it."""
@@ -156,7 +169,7 @@ class OperatorWorld:
             self.cluster.deliver(self.passes.cache)
         return asyncio.run(self.passes.make(KEY))
 
-    def make_killed_pass(self, *, at: int, after: bool) -> bool:
+    def make_killed_pass(self, *, at: int, after: bool, key: Key = KEY) -> bool:
         """Kill the process at its `at`-th call from now, before or after the effect; start another. Was it killed?"""
         self.cluster.deliver(self.passes.cache)
         target = len(self.cluster.calls) + at
@@ -168,7 +181,7 @@ class OperatorWorld:
         moment = "after" if after else "before"
         setattr(self.cluster, moment, kill)
         try:
-            asyncio.run(self.passes.make(KEY))
+            asyncio.run(self.passes.make(key))
         except Killed:
             return True
         finally:

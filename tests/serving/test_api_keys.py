@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from autoretrain.serving.api_keys import ApiKeys, BadKeysFile
+from autoretrain.adapters.key_file import BadKeysFile
+from autoretrain.serving.api_keys import ApiKeys
 
 OLD, NEW = "old-key-of-16-chars", "new-key-of-16-chars"
 

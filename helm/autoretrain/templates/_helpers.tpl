@@ -115,6 +115,10 @@ storageClassName: {{ . | quote }}
 resources: {requests: {storage: {{ .size | quote }}}}
 {{- end -}}
 
+{{- define "autoretrain.operatorAccount" -}}
+{{ .Values.operator.serviceAccount.name | default "autoretrain-controller" }}
+{{- end -}}
+
 {{- define "autoretrain.passwords" -}}
 {{ .Values.postgresql.existingSecret | default "postgres-passwords" }}
 {{- end -}}

@@ -206,7 +206,11 @@ class _Channel:
                 wait_max=LONGEST_WAIT_SECONDS,
             ):
                 with attempt:
-                    if not self._service.notify(title=alert.title, body=alert.message, notify_type=kind):
+                    # Said to be text: else a letter is HTML, and what others wrote becomes part of it.
+                    told = self._service.notify(
+                        title=alert.title, body=alert.message, notify_type=kind, body_format=apprise.NotifyFormat.TEXT
+                    )
+                    if not told:
                         raise _NotDelivered(self.name)
         except Exception:  # a library's error must not end the thread, and its text may hold the address
             return False

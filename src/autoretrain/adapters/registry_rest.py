@@ -199,6 +199,9 @@ def _proxied_path(source: str) -> str:
             "the registry does not hand out the version's files (start it with --serve-artifacts)"
         )
     path = source.removeprefix(PROXIED).lstrip("/")
+    if ".." in path.split("/"):
+        # Whoever writes to the registry would lead our login to any other of its server's addresses.
+        raise RegistryUnavailable("the registry names files outside its artefacts")
     return f"/api/2.0/mlflow-artifacts/artifacts/{quote(path)}/artifacts"
 
 

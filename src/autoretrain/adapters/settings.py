@@ -11,9 +11,12 @@ _LOGIN_IN_ADDRESS: Final = re.compile(r"//[^/\s]*@")
 
 
 class Settings(BaseSettings):
-    """Each field is an environment variable of the same name in capitals with the prefix `AUTORETRAIN_`."""
+    """Each field is an environment variable of the same name in capitals with the prefix `AUTORETRAIN_`.
 
-    model_config = SettingsConfigDict(env_prefix="AUTORETRAIN_", extra="ignore", frozen=True)
+    An empty variable is as one that is not set.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="AUTORETRAIN_", extra="ignore", frozen=True, env_ignore_empty=True)
 
     spec: Path = Field(Path("examples/sms-spam.yaml"), description="SpamModel document that the commands read.")
     state_dir: Path = Field(Path(".autoretrain"), description="Directory of this machine's state.")
@@ -69,6 +72,12 @@ class Settings(BaseSettings):
     )
     api_keys_file: Path | None = Field(
         None, description="File of `source: key` lines; empty: no keys, feedback is anonymous."
+    )
+    api_keys_for: Literal["Labels", "Everything"] = Field(
+        "Labels", description="What needs one of these keys: only /labels, or everything but probes and metrics."
+    )
+    requests_per_second: int = Field(
+        0, ge=0, description="Most requests a second that serving answers one key's source, or address; 0: no limit."
     )
     api_key: SecretStr = Field(SecretStr(""), description="Key that `autoretrain label` shows to a cluster's API.")
     drift_threshold: float = Field(0.15, gt=0, lt=1, description="Score above which /drift/calculate says triggered.")

@@ -41,6 +41,8 @@ CLUSTER_ONLY = (
     "serving.ingress",
     "serving.httpRoute",
     "serving.apiKeysSecretRef",
+    "serving.apiKeysFor",
+    "serving.requestsPerSecond",
     "store",
     "registry.trackingURI",
     "registry.secretRef",

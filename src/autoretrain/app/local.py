@@ -56,7 +56,7 @@ class LocalWorld:
     def __post_init__(self) -> None:
         copy_of = self.state.document if self.keep_last_document else None
         self._document = DocumentInForce(self.settings.spec, copy_of)
-        self._serving = ServingClient(self.settings.resolved_serving_url())
+        self._serving = ServingClient(self.settings.resolved_serving_url(), keys_file=self.settings.api_keys_file)
         self.evidence = EvidenceReader(self.store, self._serving, counts_requests=self.settings.status_file is None)
 
     @classmethod

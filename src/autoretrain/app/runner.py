@@ -40,11 +40,16 @@ log = structlog.get_logger("autoretrain.runner")
 
 @dataclass(slots=True)
 class LocalController:
-    """Starts the services, makes passes until it is stopped, and leaves no process behind."""
+    """Starts the services, makes passes until it is stopped, and leaves no process behind.
+
+    With `only_loop` serving, MLflow and the dashboard run elsewhere, and somebody else looks after them; of the
+    services it starts the monitor alone.
+    """
 
     settings: Settings
     state: StateDirectory
     with_dashboard: bool = True
+    only_loop: bool = False
     _supervisor: Supervisor = field(init=False)
     _sender: AlertSender = field(init=False)
     _alert_totals: AlertTotalsFile = field(init=False)
@@ -57,7 +62,7 @@ class LocalController:
 
     def run(self) -> int:
         """Run until a signal; return the exit code."""
-        steps = Steps(own=STEPS)
+        steps = Steps(own=STEPS - 1 if self.only_loop else STEPS)
         try:
             with (
                 stopping_on_signals(),
@@ -84,8 +89,9 @@ class LocalController:
         world = LocalWorld.open(self.settings, expect_serving=True, notify=self._sender.send, keep_last_document=True)
         try:
             self._start_services(steps, world.model())
-            self._first_model(world, steps)
-            sys.stderr.write(self._welcome(world, prepared))
+            if not self.only_loop:
+                self._first_model(world, steps)
+                sys.stderr.write(self._welcome(world, prepared))
             self._loop(world)
         finally:
             with second_signal_kills():
@@ -118,27 +124,36 @@ class LocalController:
 
     def _ports(self) -> dict[str, int]:
         settings = self.settings
+        if self.only_loop:
+            return {"AUTORETRAIN_MONITOR_PORT": settings.monitor_port}
         ports = (settings.mlflow_port, settings.serving_port, settings.monitor_port, settings.dashboard_port)
         return dict(zip(preflight.DEFAULT_PORTS, ports, strict=True))
 
     def _start_services(self, steps: Steps, model: SpamModel) -> None:
-        settings = self.settings
-        serving = self._serving_settings = serving_settings(model)
-        # What reads the document goes by the one in force, as it would from an API server.
-        in_force = {"AUTORETRAIN_SPEC": str(self.state.document(model.key))}
-        python = (sys.executable, "-m", "autoretrain")
-        mlflow = server_command(settings.mlflow_tracking_uri, host=settings.host, port=settings.mlflow_port)
-        children = [
-            ChildSpec(name="mlflow", command=tuple(mlflow)),
-            ChildSpec(name="serving", command=(*python, "serve"), environment=serving),
-            ChildSpec(name="monitor", command=(*python, "monitor", "--publish"), environment=in_force),
-        ]
-        if self.with_dashboard:
-            children.append(ChildSpec(name="dashboard", command=(*python, "dashboard"), environment=in_force))
+        self._serving_settings = serving_settings(model)
+        children = self._services(model)
         with steps.step(f"Start {', '.join(child.name for child in children)}"):
             for child in children:
                 self._supervisor.start(child)
-            self._wait("serving", f"http://{settings.host}:{settings.serving_port}/livez")
+            self._wait("serving", f"{self.settings.resolved_serving_url()}/livez")
+
+    def _services(self, model: SpamModel) -> list[ChildSpec]:
+        settings = self.settings
+        # What reads the document goes by the one in force, as it would from an API server.
+        in_force = {"AUTORETRAIN_SPEC": str(self.state.document(model.key))}
+        python = (sys.executable, "-m", "autoretrain")
+        monitor = ChildSpec(name="monitor", command=(*python, "monitor", "--publish"), environment=in_force)
+        if self.only_loop:
+            return [monitor]
+        mlflow = server_command(settings.mlflow_tracking_uri, host=settings.host, port=settings.mlflow_port)
+        children = [
+            ChildSpec(name="mlflow", command=tuple(mlflow)),
+            ChildSpec(name="serving", command=(*python, "serve"), environment=self._serving_settings),
+            monitor,
+        ]
+        if self.with_dashboard:
+            children.append(ChildSpec(name="dashboard", command=(*python, "dashboard"), environment=in_force))
+        return children
 
     def _first_model(self, world: LocalWorld, steps: Steps) -> None:
         """Make passes until a champion is served; on a second start that is at once."""

@@ -1,20 +1,27 @@
 """What the live server says of itself: version, readiness, counters. Every call has a time limit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import httpx
+import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
+from autoretrain.adapters.key_file import HEADER, BadKeysFile, read_keys
 from autoretrain.adapters.live_figures import LEAST_REQUESTS, LiveFigures
 from autoretrain.domain.messages import Label
 from autoretrain.domain.observation import Served
+
+log = structlog.get_logger(__name__)
 
 TIMEOUT_SECONDS = 3.0
 
 
 class ServingClient:
-    def __init__(self, address: str) -> None:
-        self._http = httpx.Client(base_url=address, timeout=TIMEOUT_SECONDS)
+    """Shows the first of the keys in `keys_file`, as the file is at each call: one of them may be taken back."""
+
+    def __init__(self, address: str, *, keys_file: Path | None = None) -> None:
+        self._http = httpx.Client(base_url=address, timeout=TIMEOUT_SECONDS, auth=_with_key(keys_file))
 
     def served(self) -> Served | None:
         """Return what is served; None where nobody listens at the address."""
@@ -47,17 +54,33 @@ class ServingClient:
     def figures(self) -> dict[str, LiveFigures]:
         """Return the live counters by version; empty where they can't be read."""
         try:
-            text = self._http.get("/metrics").text
-        except httpx.HTTPError:
+            return parse_figures(self._http.get("/metrics").raise_for_status().text)
+        except (httpx.HTTPError, ValueError):
             return {}
-        return parse_figures(text)
 
     def close(self) -> None:
         self._http.close()
 
 
+def _with_key(keys_file: Path | None) -> Callable[[httpx.Request], httpx.Request] | None:
+    if keys_file is None:
+        return None
+
+    def show(request: httpx.Request) -> httpx.Request:
+        try:
+            keys = read_keys(keys_file)
+        except BadKeysFile as error:
+            log.warning("serving is asked without a key", reason=str(error))
+            return request
+        if keys:
+            _, request.headers[HEADER] = keys[0]
+        return request
+
+    return show
+
+
 def parse_figures(text: str) -> dict[str, LiveFigures]:
-    """Read requests, errors and p95 by version out of serving's exposition text."""
+    """Read requests, errors and p95 by version out of serving's exposition text. Raises ValueError for another text."""
     errors: dict[str, float] = {}
     buckets: dict[str, list[tuple[float, float]]] = {}
     for family in text_string_to_metric_families(text):

@@ -17,7 +17,11 @@ def add_commands(commands: Any) -> None:
     run = commands.add_parser("run", help="serve, monitor and retrain on this machine until Ctrl-C")
     run.add_argument("-f", "--file", type=Path, help="SpamModel document (default: examples/sms-spam.yaml)")
     run.add_argument("--data", type=Path, help="local file of labelled messages")
-    run.add_argument("--no-dashboard", action="store_true", help="do without the dashboard")
+    without = run.add_mutually_exclusive_group()
+    without.add_argument("--no-dashboard", action="store_true", help="do without the dashboard")
+    without.add_argument(
+        "--only-loop", action="store_true", help="measure, decide and train; serving and MLflow run elsewhere"
+    )
     run.set_defaults(run=run_loop)
 
     demo = commands.add_parser("demo", help="play traffic and a wave of new spam, show what happens; about 5 minutes")
@@ -41,7 +45,9 @@ def run_loop(arguments: argparse.Namespace) -> int:
 
     settings = settings_with_data(arguments.data)
     state = StateDirectory(settings.state_dir)
-    return LocalController(settings, state, with_dashboard=not arguments.no_dashboard).run()
+    return LocalController(
+        settings, state, with_dashboard=not arguments.no_dashboard, only_loop=arguments.only_loop
+    ).run()
 
 
 def settings_with_data(data: Path | None) -> Settings:

@@ -1,5 +1,6 @@
 """The dashboard's first page: champion, live quality, drift against its threshold, decisions, versions, labelling."""
 
+import re
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -14,11 +15,17 @@ from autoretrain.domain.messages import Label, Prediction
 from autoretrain.domain.metrics import Estimate
 
 REFRESH_SECONDS = 5
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 @st.cache_resource
 def open_world() -> LocalWorld:
     return LocalWorld.open(Settings(), expect_serving=False)
+
+
+def plain(text: str) -> str:
+    """Return `text` so that Markdown shows it as it is: what others wrote must not load a picture or draw a link."""
+    return _PUNCTUATION.sub(r"\\\1", text)
 
 
 def show() -> None:
@@ -27,7 +34,7 @@ def show() -> None:
     try:
         world = open_world()
     except AutoRetrainError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     watch, label = st.tabs(["Watch", "Label"])
     with watch:
@@ -41,16 +48,16 @@ def show_overview(world: LocalWorld) -> None:
     try:
         overview = queries.read_overview(world, now=datetime.now(UTC))
     except AutoRetrainError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     st.title(overview.model.name)
     if overview.sample:
-        st.warning(f"Trained on generated sample messages, not on real ones: {overview.data_note}")
+        st.warning(f"Trained on generated sample messages, not on real ones: {plain(overview.data_note)}")
     elif overview.data_note:
-        st.caption(f"Trained on {overview.data_note}")
+        st.caption(f"Trained on {plain(overview.data_note)}")
     for condition in overview.status.conditions:
         if condition.type == "Stalled" and condition.status:
-            st.error(f"Stalled ({condition.reason}): {condition.message}")
+            st.error(f"Stalled ({condition.reason}): {plain(condition.message)}")
     show_figures(overview)
     show_drift(overview)
     st.subheader("Decisions")
@@ -89,7 +96,7 @@ def show_drift(overview: queries.Overview) -> None:
     st.line_chart(pd.DataFrame(rows), x="time (UTC)", y=["score", "threshold"])
     last = overview.reports[-1]
     if last.new_spam_patterns:
-        st.caption(f"The last window is driven by: {', '.join(last.new_spam_patterns)}")
+        st.caption(f"The last window is driven by: {plain(', '.join(last.new_spam_patterns))}")
 
 
 def show_label_queue(world: LocalWorld) -> None:

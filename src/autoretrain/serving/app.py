@@ -19,6 +19,7 @@ from autoretrain.adapters.registry_rest import RestRegistry
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
 from autoretrain.domain.deployment import ModelArtefact
+from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.serving.api_keys import ApiKeys
 from autoretrain.serving.below import BelowPath
 from autoretrain.serving.dataplane import DataPlane
@@ -26,6 +27,7 @@ from autoretrain.serving.drift_route import build_drift_routes
 from autoretrain.serving.drift_worker import DriftWorker
 from autoretrain.serving.feedback import LabelDesk, build_feedback_routes
 from autoretrain.serving.fixed import FixedDeployment, keeping
+from autoretrain.serving.gate import Gate, RateLimit
 from autoretrain.serving.identity import Identity
 from autoretrain.serving.inference_protocol import build_inference_routes
 from autoretrain.serving.limits import BodyLimit
@@ -104,13 +106,15 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    keys = ApiKeys(settings.api_keys_file)
+    _add_gate(app, keys, settings)
     app.add_middleware(LastResort)
     app.add_middleware(BodyLimit)
     if settings.root_path:
         app.add_middleware(BelowPath, prefix=settings.root_path)
     add_error_answers(app)
     add_predict_routes(app, plane)
-    identity = Identity(ApiKeys(settings.api_keys_file))
+    identity = Identity(keys)
     app.include_router(build_feedback_routes(LabelDesk(store, calls, recorder, metrics), identity))
     app.include_router(
         build_drift_routes(
@@ -122,6 +126,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(build_inference_routes(plane, name=settings.model))
     complete_openapi(app)
     return app
+
+
+def _add_gate(app: FastAPI, keys: ApiKeys, settings: Settings) -> None:
+    """Where nothing is to be kept out, no request pays for it."""
+    needs_key = settings.api_keys_for == "Everything"
+    if needs_key and not keys.configured:
+        raise AutoRetrainError("AUTORETRAIN_API_KEYS_FOR=Everything needs AUTORETRAIN_API_KEYS_FILE")
+    limit = RateLimit(settings.requests_per_second) if settings.requests_per_second else None
+    if needs_key or limit:
+        app.add_middleware(Gate, keys=keys, needs_key=needs_key, limit=limit)
 
 
 def _favour_requests() -> None:

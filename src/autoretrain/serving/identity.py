@@ -7,7 +7,8 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from autoretrain.serving.api_keys import ANONYMOUS, HEADER, ApiKeys
+from autoretrain.adapters.key_file import ANONYMOUS, HEADER
+from autoretrain.serving.api_keys import ApiKeys
 
 LOCAL: Final = "local"
 """The source of labels given on this machine while no keys are configured."""

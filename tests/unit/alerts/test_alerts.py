@@ -172,6 +172,18 @@ def test_a_mail_server_gets_a_letter_to_everyone_with_the_login_as_it_was_given(
     assert {HELD.message in letter.get_body().get_content() for letter in server.letters} == {True}
 
 
+def test_what_others_wrote_is_no_part_of_a_letters_html():
+    attack = '</p><img src="http://evil.example/x.png"><script>alert(1)</script>'
+    with served(MailServer()) as server:
+        address = f"127.0.0.1:{server.server_address[1]}"
+        sender = sender_to(f"mailto://{address}/?smtp=127.0.0.1&mode=insecure&from=a@example.com&to=b@example.com")
+        deliver(sender, Alert(event="Held", title=f"title {attack}", message=attack))
+    [letter] = server.letters
+    bodies = [part.get_content() for part in letter.walk() if part.get_content_type() == "text/html"]
+    assert not [body for body in bodies if "<img" in body or "<script" in body]
+    assert attack in letter.get_body(("plain",)).get_content()
+
+
 def test_sending_never_waits_for_an_address_that_is_slow(webhook):
     webhook.gate.clear()
     sender = sender_to(f"json://{webhook.address}/")

@@ -8,6 +8,7 @@ from autoretrain.app import runner
 from autoretrain.app.data import PreparedData
 from autoretrain.app.runner import LocalController, serving_settings
 from autoretrain.app.state import StateDirectory
+from autoretrain.app.steps import Steps
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.status import ModelRef, Status
 from tests.spec_cases import VALID
@@ -74,3 +75,51 @@ def test_a_pass_that_can_not_be_made_ends_nothing(controller, monkeypatch, capsy
     with pytest.raises(KeyboardInterrupt):
         controller._loop(World({}))
     assert "no pass was made: version 3 has no readable reference" in capsys.readouterr().err
+
+
+class Supervisor:
+    """Remembers what it was told to start."""
+
+    def __init__(self):
+        self.started = []
+
+    def start(self, child):
+        self.started.append(child.name)
+
+    def heal(self):
+        return []
+
+
+@pytest.mark.parametrize(
+    ("options", "started"),
+    [
+        ({}, ["mlflow", "serving", "monitor", "dashboard"]),
+        ({"with_dashboard": False}, ["mlflow", "serving", "monitor"]),
+        ({"only_loop": True}, ["monitor"]),
+    ],
+)
+def test_services_that_run_elsewhere_are_not_started(options, started, tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTORETRAIN_STATE_DIR", str(tmp_path))
+    controller = LocalController(Settings(), StateDirectory(tmp_path), **options)
+    controller._supervisor = Supervisor()
+    monkeypatch.setattr(LocalController, "_wait", lambda _self, _name, _address: None)
+    controller._start_services(Steps(own=1), model())
+    assert controller._supervisor.started == started
+
+
+def test_the_loop_alone_goes_with_a_registry_elsewhere_and_asks_serving_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTORETRAIN_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow.example:5000")
+    monkeypatch.setenv("AUTORETRAIN_SERVING_URL", "http://serving.example:8000")
+    controller = LocalController(Settings(), StateDirectory(tmp_path), only_loop=True)
+    controller._supervisor = Supervisor()
+    asked = []
+    monkeypatch.setattr(LocalController, "_wait", lambda _self, name, address: asked.append((name, address)))
+    controller._start_services(Steps(own=1), model())
+    assert asked == [("serving", "http://serving.example:8000/livez")]
+
+
+def test_the_loop_alone_needs_no_port_but_the_monitors(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUTORETRAIN_STATE_DIR", str(tmp_path))
+    controller = LocalController(Settings(), StateDirectory(tmp_path), only_loop=True)
+    assert controller._ports() == {"AUTORETRAIN_MONITOR_PORT": 8002}

@@ -1,5 +1,9 @@
 """The live counters are read by version, and a quantile is none where there is too little to go by."""
 
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
 import httpx
 import pytest
 
@@ -27,6 +31,40 @@ def test_labels_count_only_where_the_version_that_is_asked_about_gave_all_of_the
     answered = httpx.MockTransport(lambda _request: httpx.Response(200, json={"predictions": rows}))
     client._http = httpx.Client(transport=answered, base_url="http://test")
     assert client.labels_of(["a", "b"], version="2") == labels
+
+
+def test_the_first_key_is_shown_as_the_file_is_now_and_none_where_it_can_not_be_read(tmp_path: Path):
+    shown: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            shown.append(self.headers["x-api-key"])
+            self.send_error(404)
+
+        def log_message(self, *_arguments):
+            pass
+
+    keys = tmp_path / "keys"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        client = ServingClient(f"http://127.0.0.1:{server.server_port}", keys_file=keys)
+        for text in (
+            "a: first-key-of-16-chars\nb: second-key-of-16-chars\n",
+            "b: second-key-of-16-chars\n",
+            "nonsense",
+        ):
+            keys.write_text(text)
+            client.figures()
+        client.close()
+        server.shutdown()
+    assert shown == ["first-key-of-16-chars", "second-key-of-16-chars", None]
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(401, text="<!DOCTYPE HTML>"), httpx.Response(200, text="<html>no")])
+def test_an_answer_that_is_no_exposition_gives_no_figures(answer: httpx.Response):
+    client = ServingClient("http://test")
+    client._http = httpx.Client(transport=httpx.MockTransport(lambda _request: answer), base_url="http://test")
+    assert client.figures() == {}
 
 
 def test_a_quantile_of_few_observations_is_none():

@@ -61,6 +61,16 @@ def test_alert_addresses_are_mounted_beside_the_settings():
     }
 
 
+def test_the_monitor_has_the_keys_where_serving_answers_nobody_without_one():
+    keys = {"apiKeysSecretRef": {"name": "sources"}}
+    monitor = children_of(document(serving=keys | {"apiKeysFor": "Everything"}))[MONITOR]
+    assert variables_of(monitor)["AUTORETRAIN_API_KEYS_FILE"] == "/etc/autoretrain-keys"
+    mount = {"name": "autoretrain-keys", "mountPath": "/etc/autoretrain-keys", "readOnly": True}
+    assert container_of(monitor)["volumeMounts"][-1] == mount
+    volumes = children_of(document(serving=keys))[MONITOR]["spec"]["template"]["spec"]["volumes"]
+    assert "autoretrain-keys" not in {volume["name"] for volume in volumes}
+
+
 def test_its_settings_hold_the_document_and_what_evidence_is_measured_against():
     status = replace(SERVING, guard=GuardState(version="3", started_at=NOW, expected=None), failures=2)
     children = children_of(document(), status)

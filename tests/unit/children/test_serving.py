@@ -25,8 +25,11 @@ DEPLOYMENT, SERVICE = "Deployment/sms-spam-serving", "Service/sms-spam-serving"
 AUTOSCALER, BUDGET = "HorizontalPodAutoscaler/sms-spam-serving", "PodDisruptionBudget/sms-spam-serving"
 
 
+HASHES = {"autoretrain.dev/spec-hash", "autoretrain.dev/asked-hash"}
+
+
 def without_hash(child):
-    annotations = {k: v for k, v in child["metadata"]["annotations"].items() if k != "autoretrain.dev/spec-hash"}
+    annotations = {k: v for k, v in child["metadata"]["annotations"].items() if k not in HASHES}
     return {**child, "metadata": {**child["metadata"], "annotations": annotations}}
 
 
@@ -254,6 +257,22 @@ def test_keys_are_mounted_and_never_read_here():
     }
     mount = {"name": "autoretrain-keys", "mountPath": "/etc/autoretrain/keys", "readOnly": True}
     assert container_of(deployment)["volumeMounts"][-1] == mount
+
+
+def test_serving_is_told_what_needs_a_key_and_how_often_it_may_be_asked():
+    serving = {"apiKeysSecretRef": {"name": "sources"}, "apiKeysFor": "Everything", "requestsPerSecond": 50}
+    variables = variables_of(children_of(document(serving=serving))[DEPLOYMENT])
+    assert variables["AUTORETRAIN_API_KEYS_FOR"] == "Everything"
+    assert variables["AUTORETRAIN_REQUESTS_PER_SECOND"] == "50"
+    unasked = variables_of(children_of(document())[DEPLOYMENT])
+    assert not {"AUTORETRAIN_API_KEYS_FOR", "AUTORETRAIN_REQUESTS_PER_SECOND"} & unasked.keys()
+
+
+def test_a_document_that_an_older_definition_filled_in_is_served_as_before():
+    older = document()
+    for name in ("apiKeysFor", "requestsPerSecond"):
+        del older["spec"]["serving"][name]
+    assert variables_of(children_of(older)[DEPLOYMENT]) == variables_of(children_of(document())[DEPLOYMENT])
 
 
 def test_the_hash_tells_any_change():

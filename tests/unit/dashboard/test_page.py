@@ -1,5 +1,7 @@
 """The dashboard shows what the store and the status say, and says where there is nothing yet."""
 
+import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,9 +126,37 @@ def test_a_document_that_broke_is_said_with_its_field(settings, store):
         last_transition_at=NOW,
     )
     champion(store, settings, conditions=(stalled,))
-    assert "Stalled (InvalidSpec): spec.triggers: must be an object; the last good document holds" in [
-        error.value for error in shown(settings).error
-    ]
+    said = page.plain("spec.triggers: must be an object; the last good document holds")
+    assert f"Stalled (InvalidSpec): {said}" in [error.value for error in shown(settings).error]
+
+
+ATTACKS = [
+    "![x](http://evil.example/x.png)",
+    "<img src=http://evil.example/x>",
+    "[win](http://evil.example)",
+    "$\\LaTeX$",
+]
+
+
+@pytest.mark.parametrize("attack", [*ATTACKS, ":red[prize] :material/home:", "`code` **bold** # title", "\\![x](y)"])
+def test_what_others_wrote_is_shown_and_never_drawn(settings, store, attack):
+    stalled = Condition(
+        type="Stalled",
+        status=True,
+        reason="InvalidSpec",
+        message=attack,
+        observed_generation=1,
+        last_transition_at=NOW,
+    )
+    champion(store, settings, card=json.dumps({"data_source": attack}), conditions=(stalled,))
+    store.save_report(replace(report(0.5), new_spam_patterns=(attack,)), first_sequence=1, last_sequence=250)
+    app = shown(settings)
+    texts = [*(element.value for element in app.caption), *(element.value for element in app.error)]
+    escaped = page.plain(attack)
+    assert sum(escaped in text for text in texts) == 3
+    # Each sign that Markdown could take for its own has a backslash before it, and is read as the sign.
+    assert re.sub(r"\\(.)", r"\1", escaped) == attack
+    assert re.fullmatch(r"(?:\\[^\w\s]|[\w\s])*", escaped)
 
 
 def test_a_label_given_on_the_page_is_in_the_store_and_its_message_leaves_the_queue(settings, store):
