@@ -90,3 +90,13 @@ def test_each_object_is_the_same(manifests, chart):
         if comparable(manifests[key]) != comparable(chart[key])
     }
     assert different == {}
+
+
+def test_an_overlay_for_another_namespace_gives_the_rights_to_the_accounts_there(tmp_path):
+    # kustomize takes no absolute paths, and none through a link.
+    shutil.copytree(ROOT / "manifests", tmp_path / "manifests")
+    (tmp_path / "kustomization.yaml").write_text("namespace: elsewhere\nresources: [manifests]\n")
+    done = subprocess.run(["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True, check=True)
+    bindings = [each for each in yaml.safe_load_all(done.stdout) if "subjects" in each]
+    assert {subject["namespace"] for each in bindings for subject in each["subjects"]} == {"elsewhere"}
+    assert len(bindings) == 4
