@@ -171,7 +171,7 @@ def _environments(parent: Parent, container: Container) -> tuple[str, ...]:
 
 def _writable() -> tuple[Mount, Mount]:
     return (
-        Mount(name="autoretrain-tmp", path="/tmp", source={"emptyDir": {}}, read_only=False),  # noqa: S108
+        Mount(name="autoretrain-tmp", path="/tmp", source={"emptyDir": {}}, read_only=False),  # noqa: S108 - as above
         Mount(name="autoretrain-state", path=STATE_DIRECTORY, source={"emptyDir": {}}, read_only=False),
     )
 
