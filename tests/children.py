@@ -51,7 +51,7 @@ def document(sample: str = "minimal", **spec: Any) -> dict[str, Any]:
 
 
 def model_of(resource: dict[str, Any]) -> SpamModel:
-    return parse_spam_model(resource, uid=UID, generation=1)
+    return parse_spam_model(resource, uid=UID, generation=resource["metadata"].get("generation", 1))
 
 
 def children_of(

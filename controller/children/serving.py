@@ -123,9 +123,12 @@ def render_experiment(experiment: Experiment) -> str:
 
 
 def _hash_asked(parent: Parent, served: ModelRef, experiment: Experiment | None) -> str:
-    """Tell what the model asks for, by the generation of its document: a new definition may change a default in it."""
+    """Tell what the model asks of its serving, and nothing else: another annotation is another generation of it."""
+    spec = parent.spec
+    asked = {name: spec[name] for name in ("serving", "registry", "store")}
+    measured = [spec["monitoring"]["audit"], spec["monitoring"]["window"], spec["triggers"]["drift"]["threshold"]]
     second = render_experiment(experiment) if experiment else ""
-    return content_hash([parent.model.generation, served.version, served.digest, second])
+    return content_hash([asked, measured, served.version, served.digest, second])
 
 
 def _build_container(parent: Parent, served: ModelRef, *, experiment: Experiment | None) -> Container:

@@ -275,6 +275,13 @@ def test_a_document_that_an_older_definition_filled_in_is_served_as_before():
     assert variables_of(children_of(older)[DEPLOYMENT]) == variables_of(children_of(document())[DEPLOYMENT])
 
 
+def test_a_change_that_asks_nothing_of_serving_leaves_its_deployment_as_it_is():
+    # Not even an annotation may differ: the API server would count another generation.
+    before, after = document(), document(training={"profile": "Word"}, guard={"durationSeconds": 99})
+    after["metadata"]["generation"] = 2
+    assert children_of(after)[DEPLOYMENT] == children_of(before)[DEPLOYMENT]
+
+
 def test_the_hash_tells_any_change():
     def hashes(resource, status=SERVING):
         annotations = {name: c["metadata"]["annotations"] for name, c in children_of(resource, status).items()}
