@@ -1,5 +1,6 @@
 """Is docker-compose.yml what its page promises? Read as Docker would read it, as far as that goes without Docker."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -255,7 +256,10 @@ def test_prometheus_asks_the_parts_that_have_figures_at_their_ports():
 
 def dry_run(target: str, **environment: str) -> list[list[str]]:
     command = ["make", "--dry-run", "--no-print-directory", target, *(f"{k}={v}" for k, v in environment.items())]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
+    # a make that called these tests exports its images and its flags; a user's shell has neither
+    inherited = ("POSTGRES_IMAGE", "PROMETHEUS_IMAGE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    env = {name: value for name, value in os.environ.items() if name not in inherited}
+    shown = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=30, check=True).stdout
     return [shlex.split(line) for line in shown.splitlines()]
 
 
