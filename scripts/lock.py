@@ -13,6 +13,7 @@ COMPILE = [
 EVERYTHING = LOCKS / "dev.txt"
 # What images are built with, and what each carries: versions of the lock of everything, which constrains them.
 IMAGES = {
+    "agent": ["--group", "pyproject.toml:image-agent"],
     "build": ["--group", "pyproject.toml:image-build"],
     "controller": ["--group", "pyproject.toml:image-controller"],
     "serving": ["--group", "pyproject.toml:image-serving"],
@@ -26,7 +27,7 @@ def compile_lock(target: Path, *arguments: str) -> None:
 
 def main() -> int:
     """Write requirements/ (hashed; dev.txt is everything) and requirements.txt (pins that end in `-e .`)."""
-    everything = ["pyproject.toml", "--extra", "controller", "--group", "dev"]
+    everything = ["pyproject.toml", "--extra", "controller", "--extra", "agent", "--group", "dev"]
     compile_lock(EVERYTHING, *everything)
     constrained = ["--constraint", str(EVERYTHING)]
     for image, sources in IMAGES.items():
