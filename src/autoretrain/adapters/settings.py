@@ -57,6 +57,24 @@ class Settings(BaseSettings):
     mlflow_port: int = Field(5000, ge=1, le=65535, description="Port of the local MLflow server.")
     serving_url: str = Field("", description="Where serving is asked; empty: AUTORETRAIN_HOST at its port.")
     dashboard_port: int = Field(8501, ge=1, le=65535, description="Port of the dashboard.")
+    dashboard_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that a person types on the dashboard to label and to act; empty: on one machine anybody may, "
+        "on a cluster nobody.",
+    )
+    dashboard_show_messages: bool = Field(
+        False,
+        description="Show messages as they were sent, to everybody; else words that the model does not know are masked.",
+    )
+    dashboard_namespaces: str = Field(
+        "", description="On a cluster: namespaces whose SpamModels the dashboard shows, with commas; * for all."
+    )
+    dashboard_stores: Path | None = Field(
+        None, description="On a cluster: directory with a file a namespace, which holds the address of its store."
+    )
+    prometheus_url: str = Field(
+        "", description="On a cluster: Prometheus that the dashboard asks for figures of serving."
+    )
     monitor_port: int = Field(8002, ge=1, le=65535, description="Port of the monitor's own /metrics.")
     audit_rate: float = Field(0.01, ge=0, le=1, description="Share of predictions drawn for labelling.")
     status_file: Path | None = Field(

@@ -8,12 +8,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import stamina
 
 from autoretrain.adapters import spammodel
-from autoretrain.adapters.kubectl import Kubectl, NotFound, Object, Unanswered
+from autoretrain.adapters.kubectl import NotFound, Object, Unanswered
 from autoretrain.adapters.request_annotations import ANNOTATIONS, PREFIX
 from autoretrain.app.place import Look
 from autoretrain.domain.errors import AutoRetrainError
@@ -26,23 +26,33 @@ SILENT_SECONDS: Final = 60.0
 """A cluster that does not answer for so long while it is followed ends the command."""
 
 
+class ClusterCalls(Protocol):
+    """One namespace: by a person's kubectl, or in a Pod by the API server itself."""
+
+    def get(self, kind: str, name: str) -> Object: ...
+
+    def list_labelled(self, kind: str, labels: Mapping[str, str]) -> list[Object]: ...
+
+    def merge(self, kind: str, name: str, change: Mapping[str, Any]) -> Object: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterPlace:
     """One SpamModel of a cluster."""
 
-    kubectl: Kubectl
+    calls: ClusterCalls
     name: str
     key: str
     pause_seconds: float = 2.0
 
     @classmethod
-    def found(cls, kubectl: Kubectl, name: str) -> "ClusterPlace":
+    def found(cls, calls: ClusterCalls, name: str) -> "ClusterPlace":
         """Return the place of a SpamModel that is there. Raises AutoRetrainError where it is not."""
         try:
-            metadata = kubectl.get(MODELS, name)["metadata"]
+            metadata = calls.get(MODELS, name)["metadata"]
         except NotFound:
-            raise AutoRetrainError(f"there is no SpamModel {name} in {kubectl}") from None
-        return cls(kubectl, name, f"{metadata['namespace']}.{name}")
+            raise AutoRetrainError(f"there is no SpamModel {name} in {calls}") from None
+        return cls(calls, name, f"{metadata['namespace']}.{name}")
 
     def status(self) -> Status:
         return spammodel.parse_status(self._model().get("status") or {})
@@ -51,7 +61,7 @@ class ClusterPlace:
         return bool(self._model()["spec"].get("suspend", False))
 
     def decisions(self, *, limit: int) -> Sequence[Mapping[str, Any]]:
-        kept = self.kubectl.list_labelled(DECISIONS, {f"{PREFIX}spammodel": self.name})
+        kept = self.calls.list_labelled(DECISIONS, {f"{PREFIX}spammodel": self.name})
         oldest_first = sorted(kept, key=lambda each: int(each["spec"]["sequence"]))
         return [_record(each["spec"]) for each in oldest_first[-limit:]]
 
@@ -79,7 +89,7 @@ class ClusterPlace:
             # None removes what an earlier request has left, so that its reason is not told as this one's.
             given = {ANNOTATIONS[field]: value or None for field, value in changes.items()}
             change["metadata"] = {"annotations": given}
-        self.kubectl.merge(MODELS, self.name, change)
+        self.calls.merge(MODELS, self.name, change)
 
     @contextmanager
     def following(self, purpose: str) -> Iterator[Look]:
@@ -94,7 +104,7 @@ class ClusterPlace:
         yield look
 
     def _model(self) -> Object:
-        return self.kubectl.get(MODELS, self.name)
+        return self.calls.get(MODELS, self.name)
 
 
 def _record(spec: Mapping[str, Any]) -> Mapping[str, Any]:

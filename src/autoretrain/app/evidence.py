@@ -74,15 +74,7 @@ class EvidenceReader:
         return len(self.store.predictions_after(after, version=champion.version, limit=monitoring.window_size))
 
     def performance(self, champion: ModelRef | None, *, spec: SpamModelSpec, now: datetime) -> Performance | None:
-        if champion is None:
-            return None
-        since = now - timedelta(seconds=spec.monitoring.max_age_seconds)
-        if champion.promoted_at is not None:
-            since = max(since, champion.promoted_at)
-        audited, pending = self.store.audited(version=champion.version, since=since)
-        return measure_performance(
-            audited, model_version=champion.version, pending=pending, window_labels=spec.triggers.performance.min_labels
-        )
+        return live_performance(self.store, champion, spec=spec, now=now)
 
     def supply(self, status: Status, *, triggers: TriggersSpec, performance: Performance | None) -> LabelSupply:
         labels, spam, highest = self.store.count_new_labels(status.trained_cutoff)
@@ -155,3 +147,18 @@ class EvidenceReader:
             except ArtefactRejected:
                 return None
         return self._models[digest]
+
+
+def live_performance(
+    store: Store, champion: ModelRef | None, *, spec: SpamModelSpec, now: datetime
+) -> Performance | None:
+    """Measure the champion by the audit sample since its promotion, within the window's age; None without one."""
+    if champion is None:
+        return None
+    since = now - timedelta(seconds=spec.monitoring.max_age_seconds)
+    if champion.promoted_at is not None:
+        since = max(since, champion.promoted_at)
+    audited, pending = store.audited(version=champion.version, since=since)
+    return measure_performance(
+        audited, model_version=champion.version, pending=pending, window_labels=spec.triggers.performance.min_labels
+    )

@@ -16,7 +16,7 @@ from autoretrain.app.label_queue import LabelQueue, ServedQueue, StoreQueue
 from autoretrain.app.local import LocalWorld
 from autoretrain.app.place import LocalPlace
 from autoretrain.cli.data import SPAM_LABEL_HELP
-from autoretrain.cli.where import add_place_options, find_on_cluster, means_cluster
+from autoretrain.cli.where import add_place_options, find_on_cluster, kubectl_of, means_cluster
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.messages import Label
 
@@ -74,7 +74,7 @@ def open_served_queue(arguments: argparse.Namespace) -> Iterator[ServedQueue]:
     model = find_on_cluster(arguments)
     key = Settings().api_key.get_secret_value()
     with (
-        model.kubectl.forwarded(f"service/{model.name}-serving", HTTP_PORT) as address,
+        kubectl_of(arguments).forwarded(f"service/{model.name}-serving", HTTP_PORT) as address,
         ServedQueue.at(address, api_key=key) as queue,
     ):
         yield queue

@@ -34,9 +34,13 @@ def open_place(arguments: argparse.Namespace) -> Iterator[Place]:
             yield place
 
 
+def kubectl_of(arguments: argparse.Namespace) -> Kubectl:
+    return Kubectl(context=arguments.context, namespace=arguments.namespace)
+
+
 def find_on_cluster(arguments: argparse.Namespace) -> ClusterPlace:
     """Return the place of the SpamModel that `arguments` name. Raises AutoRetrainError where there is none."""
-    kubectl = Kubectl(context=arguments.context, namespace=arguments.namespace)
+    kubectl = kubectl_of(arguments)
     if arguments.file:
         raise AutoRetrainError(f"{arguments.file} is a document of this machine; on a cluster, name the SpamModel")
     if not arguments.name:

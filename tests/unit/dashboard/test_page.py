@@ -13,7 +13,10 @@ from streamlit.testing.v1 import AppTest
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
 from autoretrain.app.local import LocalWorld
-from autoretrain.dashboard import page, queries
+from autoretrain.dashboard import page
+from autoretrain.dashboard.drawing import plain
+from autoretrain.dashboard.queries.label import audit_label
+from autoretrain.dashboard.queries.overview import drift_rows
 from autoretrain.domain.deployment import ModelArtefact
 from autoretrain.domain.drift import DriftReport
 from autoretrain.domain.messages import Label, Prediction
@@ -47,6 +50,14 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def shown(settings, *, script=Path(page.__file__)):
     app = AppTest.from_file(str(script), default_timeout=60).run()
+    assert not app.exception
+    return app
+
+
+def page_of(settings, name):
+    """Draw one page by itself: a test of an app can't follow a navigation."""
+    script = f"from autoretrain.dashboard.pages import {name}\n{name}.show()\n"
+    app = AppTest.from_string(script, default_timeout=60).run()
     assert not app.exception
     return app
 
@@ -109,7 +120,7 @@ def test_a_model_of_generated_messages_is_marked_as_such(settings, store):
 def test_what_needs_spam_is_shown_as_not_measured_where_no_label_is_spam(settings, store):
     champion(store, settings)
     store.add_predictions([prediction(1)])
-    store.add_labels([queries.audit_label("p1", Label.HAM)])
+    store.add_labels([audit_label("p1", Label.HAM)])
     app = shown(settings)
     figures = {metric.label: metric.value for metric in app.metric}
     assert (figures["Live accuracy"], figures["Live spam recall"]) == ("1.000", "not measured")
@@ -126,7 +137,7 @@ def test_a_document_that_broke_is_said_with_its_field(settings, store):
         last_transition_at=NOW,
     )
     champion(store, settings, conditions=(stalled,))
-    said = page.plain("spec.triggers: must be an object; the last good document holds")
+    said = plain("spec.triggers: must be an object; the last good document holds")
     assert f"Stalled (InvalidSpec): {said}" in [error.value for error in shown(settings).error]
 
 
@@ -152,7 +163,7 @@ def test_what_others_wrote_is_shown_and_never_drawn(settings, store, attack):
     store.save_report(replace(report(0.5), new_spam_patterns=(attack,)), first_sequence=1, last_sequence=250)
     app = shown(settings)
     texts = [*(element.value for element in app.caption), *(element.value for element in app.error)]
-    escaped = page.plain(attack)
+    escaped = plain(attack)
     assert sum(escaped in text for text in texts) == 3
     # Each sign that Markdown could take for its own has a backslash before it, and is read as the sign.
     assert re.sub(r"\\(.)", r"\1", escaped) == attack
@@ -162,7 +173,7 @@ def test_what_others_wrote_is_shown_and_never_drawn(settings, store, attack):
 def test_a_label_given_on_the_page_is_in_the_store_and_its_message_leaves_the_queue(settings, store):
     champion(store, settings)
     store.add_predictions([prediction(1), prediction(2)])
-    app = shown(settings)
+    app = page_of(settings, "label")
     [spam] = [button for button in app.button if button.key == "p1-spam"]
     spam.click().run()
     labelled, _ = store.audited(version="3", since=None)
@@ -175,11 +186,11 @@ def test_a_message_to_label_is_shown_as_it_was_sent_and_never_drawn(settings, st
     champion(store, settings)
     sent = "WIN $1000 or $500 ![](http://127.0.0.1/seen.png) *now*"
     store.add_predictions([replace(prediction(1), text=sent)])
-    app = shown(settings)
+    app = page_of(settings, "label")
     assert sent in [text.value for text in app.text]
     assert not any("seen.png" in drawn.value for drawn in app.markdown)
 
 
 def test_drift_rows_carry_the_threshold_beside_the_score():
-    [row] = queries.drift_rows((report(0.2),), threshold=0.15)
+    [row] = drift_rows((report(0.2),), threshold=0.15)
     assert (row["score"], row["threshold"], row["version"]) == (0.2, 0.15, "v3")

@@ -1,19 +1,21 @@
-"""What the dashboard shows, read from the store and the status file; no Streamlit here."""
+"""What does the first page show of a model? Its state, its live figures, its last windows and decisions."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from autoretrain.app.local import LocalWorld
+from autoretrain.adapters.store import Store
+from autoretrain.app.fleet import Reach, Seen
+from autoretrain.dashboard.drawing import clock_time
 from autoretrain.domain.drift import DriftReport
-from autoretrain.domain.messages import Label, LabelKind, NewLabel, Prediction
 from autoretrain.domain.observation import Performance
 from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import Status
 
 MAX_WINDOWS = 200
 MAX_DECISIONS = 50
-LABEL_QUEUE = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,24 +29,30 @@ class Overview:
     messages: int
     data_note: str
     sample: bool
-    decisions: tuple[dict[str, Any], ...]
+    decisions: tuple[Mapping[str, Any], ...]
 
 
-def read_overview(world: LocalWorld, *, now: datetime) -> Overview:
-    model = world.model()
-    status = world.state.read_status(model.key)
-    version = status.champion.version if status.champion else None
-    card = world.card(status.champion.digest) if status.champion else {}
+def read_overview(reach: Reach, seen: Seen, *, now: datetime) -> Overview:
+    status, store = seen.status, reach.store
+    champion = status.champion
+    card = read_card(store, champion.digest) if champion and store else {}
     return Overview(
-        model=model,
+        model=seen.model,
         status=status,
-        reports=tuple(world.store.reports(version=None, limit=MAX_WINDOWS)),
-        performance=world.evidence.performance(status.champion, spec=model.spec, now=now),
-        messages=world.store.count_predictions(version=version, since=None) if version else 0,
+        reports=tuple(store.reports(version=None, limit=MAX_WINDOWS)) if store else (),
+        performance=reach.performance(seen, now=now),
+        messages=store.count_predictions(version=champion.version, since=None) if champion and store else 0,
         data_note=str(card.get("data_source", "")),
         sample=bool(card.get("generated_sample", False)),
-        decisions=tuple(world.store.decisions(limit=MAX_DECISIONS)),
+        decisions=tuple(reach.place.decisions(limit=MAX_DECISIONS)),
     )
+
+
+def read_card(store: Store, digest: str) -> dict[str, Any]:
+    """Return what is written on a version: how, when and on what it was trained; empty where it is not known."""
+    artefact = store.artefact(digest)
+    card: dict[str, Any] = json.loads(artefact.card) if artefact and artefact.card else {}
+    return card
 
 
 def drift_rows(reports: tuple[DriftReport, ...], *, threshold: float) -> list[dict[str, Any]]:
@@ -89,31 +97,7 @@ def version_rows(status: Status) -> list[dict[str, Any]]:
     return rows
 
 
-def clock_time(at: datetime) -> datetime:
-    """Return UTC without the zone: tables and charts show it as it is, and the column's name says which it is."""
-    return at.astimezone(UTC).replace(tzinfo=None)
-
-
-def decision_rows(decisions: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
+def decision_rows(decisions: tuple[Mapping[str, Any], ...]) -> list[dict[str, Any]]:
     """Newest first."""
     fields = ("at", "decision", "reason", "message")
     return [{name: record[name] for name in fields} for record in reversed(decisions)]
-
-
-def next_to_label(world: LocalWorld) -> list[Prediction]:
-    return world.store.labels_to_ask(limit=LABEL_QUEUE, now=datetime.now(UTC))
-
-
-def store_label(world: LocalWorld, prediction_id: str, label: Label) -> None:
-    world.store.add_labels([audit_label(prediction_id, label)])
-
-
-def audit_label(prediction_id: str, label: Label) -> NewLabel:
-    return NewLabel(
-        label=label,
-        kind=LabelKind.AUDIT,
-        source="dashboard",
-        trusted=True,
-        received_at=datetime.now(UTC),
-        prediction_id=prediction_id,
-    )
