@@ -6,7 +6,7 @@ VENV := .venv/bin
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo reset train serve dashboard monitor schedule-training run-agent \
         test test-integration lint fmt typecheck check bench docs lock release-check license-check audit \
-        docker-up docker-down docker-build kind-up kind-cluster kind-deploy kind-reload kind-demo kind-down e2e e2e-full e2e-chart
+        docker-up docker-down docker-build kind-up kind-cluster kind-deploy kind-reload kind-demo kind-down e2e e2e-full e2e-chart readme
 
 # What the cluster is made of. KIND_NODE_IMAGE empty: kind's own. KIND_ADDONS: a command that gets the cluster's name and
 # adds what a new one lacks; empty: the Ingress controller of INGRESS_MANIFEST.
@@ -21,8 +21,11 @@ help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Setup
-setup:  ## make .venv from the lock
+setup:  ## make .venv from the lock: what running, testing and changing it needs
 	@$(BOOT) install
+.PHONY: to-run
+to-run:
+	@$(BOOT) install-to-run
 lock:  ## compile requirements/ and requirements.txt from pyproject.toml
 	@$(BOOT) install
 	$(VENV)/python scripts/lock.py
@@ -32,19 +35,19 @@ run:  ## the whole loop on this machine: serve, monitor, retrain; Ctrl-C stops e
 	@$(BOOT) run
 demo:  ## play traffic, a wave of new spam, a broken model; see it healed
 	@$(BOOT) demo
-train: setup  ## train and register a candidate
+train: to-run  ## train and register a candidate
 	@$(VENV)/python src/train.py
-serve: setup  ## serve the champion
+serve: to-run  ## serve the champion
 	@$(VENV)/python -m autoretrain serve
-monitor: setup  ## measure, decide and act, again and again
+monitor: to-run  ## measure, decide and act, again and again
 	@$(VENV)/python src/monitor.py
-schedule-training: setup  ## wake when the schedule says so
+schedule-training: to-run  ## wake when the schedule says so
 	@$(VENV)/python src/monitor.py --schedule
-dashboard: setup  ## the dashboard
+dashboard: to-run  ## the dashboard
 	@$(VENV)/python -m autoretrain dashboard
-run-agent: setup  ## ask about the records in plain words
+run-agent: to-run  ## ask about the records in plain words
 	@$(VENV)/python src/agent.py
-reset: setup  ## empty this machine's state after asking
+reset: to-run  ## empty this machine's state after asking
 	@$(VENV)/python -m autoretrain reset
 
 ##@ With Docker alone
@@ -84,6 +87,8 @@ e2e-chart: setup  ## the stories of the Helm chart, on a cluster that has no ope
 ##@ Check
 test: setup  ## all tests
 	@$(VENV)/python -m autoretrain test
+readme: setup  ## each way to install of the README, in a clean clone; takes its ports and makes a kind cluster
+	$(VENV)/pytest -p no:randomly -v -m readme tests/readme
 test-integration: setup  ## train, deploy, predict, drift, retrain, new model: with real processes
 	@$(VENV)/python tests/test_integration.py
 lint: setup  ## ruff and the import contracts

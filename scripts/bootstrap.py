@@ -12,10 +12,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-LOCK = ROOT / "requirements" / "dev.txt"
+# What running needs, and that with the tools of who changes the project: tests, types, docs, a cluster's operator.
+RUN, DEV = "trainer", "dev"
+LOCKS = ROOT / "requirements"
 STAMP = VENV / "autoretrain-lock.sha256"
 INSTALL_SECONDS = 900
 VERBS_WITH_PORTS = {"run"}
+NEED_EVERYTHING = {"install", "test"}
+ONLY_INSTALL = {"install", "install-to-run"}
 OWN_STEPS = 2
 LATER_STEPS = {"run": 4, "demo": 8}
 
@@ -33,12 +37,23 @@ def venv_python() -> Path:
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def wanted_stamp() -> str:
-    return hashlib.sha256(LOCK.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+def lock_file(name: str) -> Path:
+    return LOCKS / f"{name}.txt"
 
 
-def installed() -> bool:
-    return venv_python().exists() and STAMP.exists() and STAMP.read_text() == wanted_stamp()
+def wanted_stamp(lock: str) -> str:
+    text = lock_file(lock).read_bytes() + (ROOT / "pyproject.toml").read_bytes()
+    return f"{lock} {hashlib.sha256(text).hexdigest()}"
+
+
+def wanted_lock(verb: str) -> str:
+    """Return the lock for `verb`: what is there already is never made less."""
+    had = STAMP.read_text().partition(" ")[0] if STAMP.exists() else ""
+    return DEV if verb in NEED_EVERYTHING or had == DEV else RUN
+
+
+def installed(lock: str) -> bool:
+    return venv_python().exists() and STAMP.exists() and STAMP.read_text() == wanted_stamp(lock)
 
 
 def run_quietly(command: list[str], *, what: str) -> None:
@@ -83,8 +98,8 @@ def has_pip() -> bool:
     return asked.returncode == 0
 
 
-def install() -> None:
-    """Make the virtual environment and put exactly the locked packages into it, checked by hash."""
+def install(lock: str) -> None:
+    """Make the virtual environment and put exactly the packages of `lock` into it, checked by hash."""
     if not has_pip():
         run_quietly([sys.executable, "-m", "venv", "--clear", str(VENV)], what="Making .venv")
     pip = [str(venv_python()), "-m", "pip", "--disable-pip-version-check", "--no-input"]
@@ -92,21 +107,19 @@ def install() -> None:
     uv_lock.write_text("".join(lock_entry("uv")))
     run_quietly([*pip, "install", "-q", "--require-hashes", "-r", str(uv_lock)], what="Installing uv")
     uv = [str(venv_python()), "-m", "uv", "pip"]
-    run_quietly(
-        [*uv, "sync", "-q", "--compile-bytecode", "--python", str(venv_python()), "--require-hashes", str(LOCK)],
-        what="Installing the locked packages",
-    )
+    options = ["-q", "--compile-bytecode", "--python", str(venv_python()), "--require-hashes"]
+    run_quietly([*uv, "sync", *options, str(lock_file(lock))], what="Installing the locked packages")
     run_quietly(
         [*uv, "install", "-q", "--python", str(venv_python()), "--no-deps", "-e", str(ROOT)],
         what="Installing AutoRetrain",
     )
-    STAMP.write_text(wanted_stamp())
+    STAMP.write_text(wanted_stamp(lock))
 
 
 def lock_entry(name: str) -> list[str]:
-    """Return the lines of the lock that pin `name`, its hashes included."""
+    """Return the lines that pin `name`, its hashes included; the lock of everything has it."""
     lines, inside = [], False
-    for line in LOCK.read_text().splitlines(keepends=True):
+    for line in lock_file(DEV).read_text().splitlines(keepends=True):
         inside = line.startswith(f"{name}==") or (inside and line.startswith(" "))
         if inside:
             lines.append(line)
@@ -125,6 +138,7 @@ def stop_signals() -> list[signal.Signals]:
 
 def main(arguments: list[str]) -> int:
     verb = arguments[0] if arguments else "run"
+    lock = wanted_lock(verb)
     signals = stop_signals()
     for signum in signals:
         signal.signal(signum, stop)
@@ -142,16 +156,16 @@ def main(arguments: list[str]) -> int:
             ROOT,
             ports=ports,
             own_pids=preflight.leftover_pids(preflight.state_directory(ROOT)),
-            needed_bytes=needed if installed() else preflight.BYTES_TO_INSTALL,
+            needed_bytes=needed if installed(lock) else preflight.BYTES_TO_INSTALL,
         )
         if problems:
             sys.exit("\n" + "\n".join(problems))
     with counter.step("Install the locked packages into .venv") as notes:
-        if installed():
+        if installed(lock):
             notes.append("already there")
         else:
-            install()
-    if verb == "install":
+            install(lock)
+    if verb in ONLY_INSTALL:
         return 0
     counter.hand_over()
     for signum in signals:

@@ -26,7 +26,7 @@ def compile_lock(target: Path, *arguments: str) -> None:
 
 
 def main() -> int:
-    """Write requirements/ (hashed; dev.txt is everything) and requirements.txt (pins that end in `-e .`)."""
+    """Write requirements/ (hashed; dev.txt is everything) and requirements.txt (what running needs, and `-e .`)."""
     everything = ["pyproject.toml", "--extra", "controller", "--extra", "agent", "--group", "dev"]
     compile_lock(EVERYTHING, *everything)
     constrained = ["--constraint", str(EVERYTHING)]
@@ -34,7 +34,7 @@ def main() -> int:
         compile_lock(LOCKS / f"{image}.txt", *sources, *constrained)
     # The plain way, `pip install -r requirements.txt`, can't check hashes, since the project itself has none.
     pins = subprocess.run(
-        [*COMPILE, *everything, *constrained, "--no-strip-markers"],
+        [*COMPILE, *IMAGES["trainer"], *constrained, "--no-strip-markers"],
         check=True,
         cwd=ROOT,
         capture_output=True,

@@ -18,7 +18,11 @@ def bootstrap(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPT.parents[1] / "src"))
     spec.loader.exec_module(module)
     (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "requirements").mkdir()
+    for lock in ("dev", "trainer"):
+        (tmp_path / "requirements" / f"{lock}.txt").write_text(f"# {lock}\nuv==0.9 \\\n    --hash=sha256:00\n")
     monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "LOCKS", tmp_path / "requirements")
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(module, "STAMP", tmp_path / ".venv" / "stamp")
     return module
@@ -29,7 +33,7 @@ def steps_of(bootstrap, monkeypatch):
     commands = []
     monkeypatch.setattr(bootstrap, "run_quietly", lambda command, *, what: commands.append(command))
     bootstrap.VENV.mkdir(exist_ok=True)
-    bootstrap.install()
+    bootstrap.install(bootstrap.DEV)
     return commands
 
 
@@ -49,6 +53,36 @@ def test_an_environment_with_pip_is_kept(bootstrap, monkeypatch):
     assert not any("venv" in command for command in steps_of(bootstrap, monkeypatch))
 
 
+def locks_of(commands):
+    """The locks that were installed; that of uv alone comes before each."""
+    named = [Path(word) for command in commands for word in command if word.endswith(".txt")]
+    return [path.stem for path in named if path.name != "uv.txt"]
+
+
+def test_to_run_takes_less_than_to_change_the_project(bootstrap, monkeypatch):
+    commands = []
+    monkeypatch.setattr(bootstrap, "run_quietly", lambda command, *, what: commands.append(command))
+    monkeypatch.setattr(bootstrap, "has_pip", lambda: True)
+    bootstrap.venv_python().parent.mkdir(parents=True)
+    bootstrap.venv_python().touch()
+    for verb in ("install-to-run", "install-to-run", "install", "install-to-run"):
+        assert bootstrap.main([verb]) == 0
+    # The second finds all there, and so does the fourth: nobody's tools are taken away.
+    assert locks_of(commands) == ["trainer", "dev"]
+
+
+def test_a_changed_lock_is_installed_anew_with_the_tools_that_were_there(bootstrap, monkeypatch):
+    commands = []
+    monkeypatch.setattr(bootstrap, "run_quietly", lambda command, *, what: commands.append(command))
+    monkeypatch.setattr(bootstrap, "has_pip", lambda: True)
+    bootstrap.venv_python().parent.mkdir(parents=True)
+    bootstrap.venv_python().touch()
+    bootstrap.main(["install"])
+    bootstrap.lock_file("dev").write_text("uv==1.0 --hash=sha256:11\n")
+    bootstrap.main(["install-to-run"])
+    assert locks_of(commands) == ["dev", "dev"]
+
+
 def test_a_registry_that_does_not_answer_is_said_and_not_blamed_for_the_next_failure(bootstrap):
     with pytest.raises(SystemExit, match="no package registry could be reached"):
         bootstrap.run_quietly(["sh", "-c", "echo Connection refused; exit 1"], what="Installing uv")
@@ -64,9 +98,9 @@ def test_a_step_that_never_ends_is_ended_with_one_sentence(bootstrap, monkeypatc
 
 def test_disk_for_an_installation_is_asked_for_only_where_there_is_none_yet(bootstrap, monkeypatch):
     monkeypatch.setattr(bootstrap.preflight, "BYTES_TO_INSTALL", 2**60)
-    monkeypatch.setattr(bootstrap, "installed", lambda: True)
+    monkeypatch.setattr(bootstrap, "installed", lambda _lock: True)
     assert bootstrap.main(["install"]) == 0
-    monkeypatch.setattr(bootstrap, "installed", lambda: False)
+    monkeypatch.setattr(bootstrap, "installed", lambda _lock: False)
     with pytest.raises(SystemExit, match="GiB are needed"):
         bootstrap.main(["install"])
 
