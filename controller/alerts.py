@@ -1,18 +1,20 @@
 """How do alerts get from the controller to people? The monitor Pod has the addresses, and is handed what changed.
 
 No pass waits for it. An alert that the monitor does not take in time is counted and logged by its event; the decision
-object and the Kubernetes event say the same and stay.
+object and the Kubernetes event say the same and stay. What a controller that ends had not handed over, the next one
+does: an alert has the id of its transition, by which the monitor knows it again.
 """
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Final
 
 import aiohttp
 import stamina
 import structlog
 
+from autoretrain.adapters import records
 from autoretrain.domain.plan import Alert
 from controller.cache import Key, WatchCache
 from controller.children.monitor import PORT
@@ -87,7 +89,7 @@ class AlertRelay:
     async def _post(self, key: Key, alerts: Sequence[Alert]) -> None:
         host = self._monitor(key)
         timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
-        body = [asdict(alert) for alert in alerts]
+        body = [records.dump_record(alert) for alert in alerts]
         try:
             async with self.http.post(
                 f"http://{host}:{self.port}/alerts", json=body, timeout=timeout, allow_redirects=False

@@ -1,4 +1,4 @@
-"""Which of two replicas decides? The one that holds the coordination Lease; losing it ends the process.
+"""Which operator decides? The one that holds the coordination Lease, also where there is one alone.
 
 A holder that can't renew stops before anybody else may take over: it gives up after two thirds of the Lease's duration,
 and the other waits for the whole of it, by its own clock, from when it saw the Lease change last.
@@ -18,12 +18,14 @@ from controller.cluster import LEASE, AlreadyExists, ClusterError, ClusterPort, 
 DURATION_SECONDS: Final = 15
 RENEW_SECONDS: Final = 3.0
 GIVE_UP_SECONDS: Final = 10.0
+RETRY_SECONDS: Final = 1.0
+"""Who stands by looks this often: it is what passes between the end of one and the beginning of the next."""
 
 log = structlog.get_logger("autoretrain.controller")
 
 
 class LeaseLost(Exception):  # noqa: N818 - named for what happened
-    """Another replica may decide from now on; this process must end."""
+    """Another replica may decide from now on: this one must change nothing any more."""
 
 
 @dataclass(slots=True)
@@ -39,34 +41,29 @@ class Lease:
     _held: Object | None = None
     _seen: tuple[str, float] = ("", 0.0)
     _renewed_at: float = 0.0
+    _waits_for: str = ""
 
     @property
     def is_held(self) -> bool:
         return self._held is not None
 
-    async def acquire(self) -> None:
-        """Return once the Lease is ours."""
-        while not await self.try_acquire():
-            await asyncio.sleep(RENEW_SECONDS)
-
     async def try_acquire(self) -> bool:
-        """Take the Lease if nobody holds it, or its holder has not renewed it for its whole duration."""
-        asked_at = self.monotonic()
+        """Take the Lease if nobody holds it, or its holder has not renewed it for its whole duration.
+
+        False: it is another's. Raises ClusterError where it can be neither read nor written.
+        """
         try:
-            try:
-                found = await self.cluster.get(LEASE, self.namespace, self.name)
-            except NotFound:
+            found = await self._find()
+            if found is not None and not self._may_take(found):
+                return False
+            asked_at = self.monotonic()
+            if found is None:
                 self._held = await self.cluster.create(self._lease(transitions=0))
             else:
-                if not self._may_take(found):
-                    return False
                 transitions = int(found["spec"].get("leaseTransitions", 0)) + 1
                 version = found["metadata"]["resourceVersion"]
                 self._held = await self.cluster.update(self._lease(transitions=transitions, version=version))
         except (Conflict, AlreadyExists):
-            return False
-        except ClusterError as error:
-            log.warning("the lease can't be read", error=str(error))
             return False
         self._renewed_at = asked_at
         log.info("the lease is held", holder=self.identity)
@@ -89,21 +86,15 @@ class Lease:
         """Renew once. Raises LeaseLost."""
         if self._held is None:
             raise LeaseLost("the lease was never held")
-        asked_at = self.monotonic()
-        held, spec = self._held, self._held["spec"]
-        renewed = self._lease(
-            transitions=int(spec.get("leaseTransitions", 0)), version=held["metadata"]["resourceVersion"]
-        )
-        renewed["spec"]["acquireTime"] = spec["acquireTime"]
+        late = LeaseLost(f"the lease could not be renewed for {GIVE_UP_SECONDS:.0f} s")
         try:
-            self._held = await self.cluster.update(renewed)
-            self._renewed_at = asked_at
-        except (Conflict, NotFound):
-            await self._check_after_conflict()
-        except ClusterError as error:
-            log.warning("the lease was not renewed", error=str(error))
+            # A call may last longer than what is left of the time: the other one does not wait for its answer.
+            async with asyncio.timeout(self._renewed_at + GIVE_UP_SECONDS - self.monotonic()):
+                await self._renew(self._held)
+        except TimeoutError:
+            raise late from None
         if self.monotonic() - self._renewed_at > GIVE_UP_SECONDS:
-            raise LeaseLost(f"the lease could not be renewed for {GIVE_UP_SECONDS:.0f} s")
+            raise late
 
     async def release(self) -> None:
         """Let the other replica take over at once."""
@@ -116,14 +107,34 @@ class Lease:
         except ClusterError as error:
             log.warning("the lease was not released", error=str(error))
 
+    async def _renew(self, held: Object) -> None:
+        asked_at, spec = self.monotonic(), held["spec"]
+        renewed = self._lease(
+            transitions=int(spec.get("leaseTransitions", 0)), version=held["metadata"]["resourceVersion"]
+        )
+        renewed["spec"]["acquireTime"] = spec["acquireTime"]
+        try:
+            self._held = await self.cluster.update(renewed)
+            self._renewed_at = asked_at
+        except (Conflict, NotFound):
+            await self._check_after_conflict()
+        except ClusterError as error:
+            log.warning("the lease was not renewed", error=str(error))
+
+    async def _find(self) -> Object | None:
+        try:
+            return await self.cluster.get(LEASE, self.namespace, self.name)
+        except NotFound:
+            return None
+
     async def _check_after_conflict(self) -> None:
         """A renewal that was not answered may have been carried out; somebody else's is not ours."""
         try:
-            found = await self.cluster.get(LEASE, self.namespace, self.name)
-        except NotFound:
-            raise LeaseLost("the lease was deleted") from None
+            found = await self._find()
         except ClusterError:
             return
+        if found is None:
+            raise LeaseLost("the lease was deleted")
         if found["spec"].get("holderIdentity") != self.identity:
             raise LeaseLost(f"the lease is held by {found['spec'].get('holderIdentity')}")
         self._held = found
@@ -134,6 +145,9 @@ class Lease:
         if not holder or holder == self.identity:
             return True
         now = self.monotonic()
+        if holder != self._waits_for:
+            log.info("standing by: the lease is another's", holder=holder)
+            self._waits_for = holder
         if self._seen[0] != version:
             self._seen = (version, now)
         return now - self._seen[1] >= int(spec.get("leaseDurationSeconds", DURATION_SECONDS))

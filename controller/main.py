@@ -1,11 +1,10 @@
-"""How does the controller start, work and end? Lease, schema, listing; then watches and passes until told to stop."""
+"""How does the controller start, work and end? Schema, Lease, listing; then watches and passes until told to stop."""
 
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 import structlog
@@ -27,7 +26,7 @@ from controller.conditions import waits_for_upgrade
 from controller.delays import DelayQueue, QueueFull
 from controller.gather import Evidence, Gatherer
 from controller.health import HealthServer
-from controller.lease import Lease, LeaseLost
+from controller.lease import RETRY_SECONDS, Lease, LeaseLost
 from controller.metrics import ControllerMetrics
 from controller.passes import Passes
 from controller.prometheus import PrometheusEvidence
@@ -37,9 +36,9 @@ from controller.registry_reader import RegistryReader
 from controller.schema_check import missing_fields
 from controller.settings import PREFIX, ControllerSettings
 from controller.upgrades import Upgrades
+from controller.waits import sleep, until_answered
 from controller.watches import WatchThread, keep_listing, list_all
 
-START_RETRY_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 8.0
 """How long passes may go on after SIGTERM: less than a Lease that is not renewed holds, and than the Pod's grace."""
 STUCK_MARGIN_SECONDS: Final = 30.0
@@ -65,9 +64,22 @@ def main() -> int:
 
 async def _run(settings: ControllerSettings) -> int:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return await _run_until(stop, settings)
+
+
+async def _run_until(stop: asyncio.Event, settings: ControllerSettings) -> int:
+    while True:
+        try:
+            return await _lead_once(stop, settings)
+        except LeaseLost as lost:
+            # Begun anew here: a kubelet would wait longer each time, and an API server may be away often.
+            log.error("the lease is lost: this replica stands by", error=str(lost))
+
+
+async def _lead_once(stop: asyncio.Event, settings: ControllerSettings) -> int:
+    """Run one controller until `stop`. Raises LeaseLost; nothing of it is at work then."""
     async with KubernetesApi(log_in(), seconds=settings.request_seconds) as cluster, aiohttp.ClientSession() as http:
         evidence = PrometheusEvidence(
             http,
@@ -79,7 +91,7 @@ async def _run(settings: ControllerSettings) -> int:
 
 
 class Controller:
-    """The parts put together; one a process."""
+    """The parts put together, for as long as the Lease is not lost; one at a time in a process."""
 
     def __init__(
         self, settings: ControllerSettings, cluster: ClusterPort, evidence: Evidence, http: aiohttp.ClientSession
@@ -111,30 +123,42 @@ class Controller:
         )
         await health.start()
         try:
-            if self._settings.leader_election:
-                self._problem = ""  # A replica that stands by is ready to take over.
-                if not await _unless_stopped(self._lease.acquire(), stop):
-                    return 0
-            return await self._lead(stop)
+            # One that lacks fields for this version takes the Lease from nobody, and is not ready.
+            await until_answered(self._check_definition, stop, tell=self._tell)
+            await self._stand_by(stop)
+            return await self._lead(stop) if self._lease.is_held else 0
         finally:
+            await self._alerts.close()
+            if self._watches is not None:
+                await asyncio.to_thread(self._watches.stop)
             await health.stop()
+
+    async def _stand_by(self, stop: asyncio.Event) -> None:
+        """Return once the Lease is ours, or when told to stop. Who waits for another to end is ready to take over."""
+        while not stop.is_set():
+            try:
+                if await self._lease.try_acquire():
+                    return
+                self._tell("")
+            except ClusterError as error:
+                self._tell(f"the lease can't be had: {error}")
+            await sleep(RETRY_SECONDS, stop)
 
     async def _lead(self, stop: asyncio.Event) -> int:
         """Decide until `stop`. The lease is renewed until no pass is under way any more, and only then given back.
 
         Status writes are fenced by what they were read from; children and Jobs are not, so no two replicas may make
-        them. Work that does not end in time is cut off with the process, at once, and the lease runs out by itself.
+        them. Work that does not end in time is cut off, and the lease runs out by itself. Raises LeaseLost.
         """
         self.metrics.leader.set(1)
         idle = asyncio.Event()
         work, stopped = asyncio.create_task(self._work(stop)), asyncio.create_task(stop.wait())
-        keep = asyncio.create_task(self._lease.keep(idle) if self._settings.leader_election else idle.wait())
+        keep = asyncio.create_task(self._lease.keep(idle))
         tasks = (work, keep, stopped)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if done == {stopped}:
-                both = (work, keep)
-                done, _ = await asyncio.wait(both, timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait((work, keep), timeout=STOP_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
             if not work.done():
@@ -143,22 +167,17 @@ class Controller:
             idle.set()
             await keep
             await self._lease.release()
-            await self._alerts.close()
-            if self._watches is not None:
-                await asyncio.to_thread(self._watches.stop)
             return 0
-        except LeaseLost as lost:
-            # No more calls, not even to end well: the other replica may decide already.
-            log.error("the lease is lost", error=str(lost))
-            return 1
         finally:
+            # With the lease lost there are no more calls, not even to end well: another may decide already.
             self.metrics.leader.set(0)
             for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        kinds = await self._prepare(stop)
-        if stop.is_set():
+        kinds = await until_answered(self._list, stop, tell=self._tell)
+        if kinds is None or stop.is_set():
             return
         reconciler = self._reconciler = self._build(pod_monitors=POD_MONITOR in kinds)
         self.cache.changed = self._wake
@@ -171,7 +190,7 @@ class Controller:
 
         self._watches = WatchThread(self._settings, kinds, hand_over)
         self._watches.start()
-        self._problem = ""
+        self._tell("")
         log.info("the controller works", namespaces=self._settings.namespaces or "all", models=len(reconciler.queue))
         namespaces, seconds = self._settings.watched_namespaces, self._settings.resync_seconds
         await asyncio.gather(
@@ -188,22 +207,21 @@ class Controller:
             self._watch_watches(stop),
         )
 
-    async def _prepare(self, stop: asyncio.Event) -> tuple[Kind, ...]:
-        """Wait for a fitting schema, then list what is there. Returns the kinds that the cluster has."""
-        while not stop.is_set():
-            try:
-                missing = missing_fields(await self._cluster.schema(SPAM_MODEL))
-                if not missing:
-                    return await list_all(self._cluster, self.cache, namespaces=self._settings.watched_namespaces)
-                shown = ", ".join(missing[:SHOWN_FIELDS])
-                problem = f"the installed resource definition is older than this controller; it lacks {shown}"
-            except ClusterError as error:
-                problem = str(error)
-            if problem != self._problem:
-                log.warning("not ready yet", error=problem)
-            self._problem = problem
-            await _sleep(START_RETRY_SECONDS, stop)
-        return ()
+    async def _check_definition(self) -> None:
+        """Raise ClusterError where the installed definition would lose what this version writes."""
+        if missing := missing_fields(await self._cluster.schema(SPAM_MODEL)):
+            shown = ", ".join(missing[:SHOWN_FIELDS])
+            raise ClusterError(f"the installed resource definition is older than this controller; it lacks {shown}")
+
+    async def _list(self) -> tuple[Kind, ...]:
+        await self._check_definition()  # It may have been put back while this replica stood by.
+        return await list_all(self._cluster, self.cache, namespaces=self._settings.watched_namespaces)
+
+    def _tell(self, problem: str) -> None:
+        """Let /readyz say what is wrong, '' where nothing is, and the log once."""
+        if problem and problem != self._problem:
+            log.warning("not ready yet", error=problem)
+        self._problem = problem
 
     def _build(self, *, pod_monitors: bool) -> Reconciler:
         settings, metrics = self._settings, self.metrics
@@ -234,6 +252,7 @@ class Controller:
             now=lambda: datetime.now(UTC),
             identity=settings.identity,
             hand_over=self._alerts.hand_over,
+            dashboard_url=settings.dashboard_url,
         )
         return Reconciler(
             passes=passes,
@@ -263,7 +282,7 @@ class Controller:
         while not stop.is_set():
             if self._watches is not None and self._watches.failure:
                 raise ClusterError(self._watches.failure)
-            await _sleep(1.0, stop)
+            await sleep(1.0, stop)
 
     def _why_not_alive(self) -> str:
         limit = self._settings.pass_seconds + STUCK_MARGIN_SECONDS
@@ -272,28 +291,8 @@ class Controller:
 
     def refresh_metrics(self) -> None:
         models, upgrades = self.cache.all(SPAM_MODEL), self._upgrades.count(datetime.now(UTC))
-        self.metrics.models.set(len(models))
+        self.metrics.show_models(models)
         self.metrics.upgrades.labels("waiting").set(sum(map(waits_for_upgrade, models)))
         self.metrics.upgrades.labels("rolling").set(len(upgrades.rolling))
         self.metrics.upgrades.labels("failed").set(len(upgrades.failed))
         self.metrics.active_runs.set(sum("activeRun" in (model.get("status") or {}) for model in models))
-
-
-async def _sleep(seconds: float, stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
-
-
-async def _unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
-    """Do `work`, and give it up when told to stop; say whether it was done."""
-    task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if task.done():
-        task.result()
-        return True
-    task.cancel()
-    return False

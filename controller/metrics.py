@@ -1,6 +1,11 @@
-"""What does the controller count of itself? Prometheus metrics in a registry of their own."""
+"""What does the controller count of itself, and tell of models? Prometheus metrics in a registry of their own."""
+
+from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from controller.cluster import Object
+from controller.model_metrics import ModelCollector
 
 PASS_BUCKETS = (0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0)
 
@@ -48,6 +53,13 @@ class ControllerMetrics:
             registry=registry,
         )
         self.leader = Gauge("autoretrain_controller_leader", "1 while this replica decides.", registry=registry)
+        self._of_models = ModelCollector()
+        registry.register(self._of_models)
+
+    def show_models(self, documents: Sequence[Object]) -> None:
+        """Tell of these SpamModels, and of no others, from now on."""
+        self.models.set(len(documents))
+        self._of_models.documents = documents
 
     def count_call(self, verb: str) -> None:
         self.calls.labels(verb).inc()

@@ -6,7 +6,7 @@ alike.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -55,12 +55,15 @@ class Passes:
     now: Callable[[], datetime]
     identity: str = "controller"
     hand_over: Callable[[Key, Sequence[Alert]], None] = lambda _key, _alerts: None
+    dashboard_url: str = ""
+    _told: set[Key] = field(default_factory=set)
 
     async def make(self, key: Key) -> PassEnd:
         """Make one pass; it gathers again where the status was changed meanwhile. Raises AutoRetrainError."""
         document = self.cache.get(SPAM_MODEL, *key)
         for _ in range(MOST_CONFLICTS):
             if document is None or document["metadata"].get("deletionTimestamp"):
+                self._told.discard(key)
                 self.gatherer.forget(key)
                 self.applier.forget(key)
                 return PassEnd(next_at=None)
@@ -119,13 +122,18 @@ class Passes:
         decision = build_decision(seen, result) if matters(result) else None
         if decision is not None:
             await self._record(decision)
-        if not result.changed:
+        first = seen.key not in self._told
+        if not result.changed and not first:
             return
-        await self._write(seen.document, result.status)
-        self.metrics.decisions.labels(result.plan.decision.value).inc()
+        if result.changed:
+            await self._write(seen.document, result.status)
+            self.metrics.decisions.labels(result.plan.decision.value).inc()
+        # Handed over before the events, which are calls that may take their time or fail.
+        alerts = build_alerts(seen, result, first=first, dashboard_url=self.dashboard_url)
+        self._told.add(seen.key)
+        self.hand_over(seen.key, alerts)
         for event in build_events(seen, result.observation.status, result.status, identity=self.identity):
             await self._tell(event)
-        self.hand_over(seen.key, build_alerts(seen, result.observation.status, result.status))
 
     async def _record(self, decision: Object) -> None:
         self.metrics.count_call("create")

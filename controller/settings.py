@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,9 +28,9 @@ class ControllerSettings(BaseSettings):
         description="Namespace of the controller itself, where its Lease is.",
     )
     identity: str = Field(
-        default_factory=socket.gethostname,
+        default_factory=lambda: f"{socket.gethostname()}-{uuid4().hex[:8]}",
         validation_alias=AliasChoices("AUTORETRAIN_CONTROLLER_IDENTITY", "POD_NAME"),
-        description="Name of this replica in the Lease and in events.",
+        description="Name of this replica in the Lease and in events; by default the host's with a random end.",
     )
     cluster_id: str = Field("", description="Tells this cluster from others that share a registry.")
 
@@ -52,12 +53,12 @@ class ControllerSettings(BaseSettings):
     prometheus_allowed: str = Field(
         "", description="Other Prometheus addresses that a SpamModel may name, with commas between."
     )
+    dashboard_url: str = Field("", description="Address of the dashboard, for links in alerts; empty: no link.")
     store_secret_name: str = Field("autoretrain-store", description="Secret with the store's address, per namespace.")
     store_secret_key: str = Field("url", description="Entry of that Secret.")
 
     # How it works.
-    leader_election: bool = Field(False, description="Hold a Lease; needed with more than one replica.")
-    lease_name: str = Field("autoretrain-controller", description="Name of that Lease.")
+    lease_name: str = Field("autoretrain-controller", description="Name of the Lease that the one which decides holds.")
     workers: int = Field(4, ge=1, le=64, description="Passes at the same time.")
     queue_size: int = Field(10_000, ge=1, description="Resources that can be looked after.")
     request_seconds: float = Field(10.0, gt=0, le=60, description="Time limit of one API call.")

@@ -5,9 +5,9 @@ import json
 from datetime import datetime
 from typing import Any, Final
 
-from autoretrain.app.ledger_record import decision_record
+from autoretrain.app.ledger_record import decision_record, matters
 from autoretrain.app.passes import PassResult
-from autoretrain.decide.alerts import alerts_between
+from autoretrain.decide.alerts import TOLD_AGAIN, Pointer, alerts_between, as_of
 from autoretrain.decide.conditions import find_condition
 from autoretrain.domain.plan import Alert, Decision
 from autoretrain.domain.status import Status
@@ -95,12 +95,24 @@ def build_events(seen: Seen, before: Status, after: Status, *, identity: str) ->
     ]
 
 
-def build_alerts(seen: Seen, before: Status, after: Status) -> tuple[Alert, ...]:
-    """Return the alerts of the transitions from `before` to `after`; none where the document names no addresses."""
+def build_alerts(seen: Seen, result: PassResult, *, first: bool, dashboard_url: str) -> tuple[Alert, ...]:
+    """Return the alerts of a pass; none where the document names no addresses.
+
+    The `first` pass of a process over a model tells what came about lately once more: the leader before it may have
+    been killed after it wrote the status. The monitor knows what it was told.
+    """
     if not seen.in_force["spec"].get("alerts", {}).get("secretRef"):
         return ()
-    model = seen.observation.model
-    return alerts_between(before, after, model_key=model.key, on=model.spec.alerts.on)
+    model, before = result.observation.model, result.observation.status
+    sequence = int(seen.document["metadata"]["resourceVersion"]) if matters(result) else None
+    return alerts_between(
+        as_of(before, result.plan.at - TOLD_AGAIN) if first else before,
+        result.status,
+        model_key=model.key,
+        on=model.spec.alerts.on,
+        findings=result.plan.findings,
+        pointer=Pointer(dashboard_url=dashboard_url, options=f"--namespace {model.namespace}", sequence=sequence),
+    )
 
 
 def _event(document: Object, reason: str, message: str, *, warning: bool, now: datetime, identity: str) -> Object:

@@ -10,6 +10,7 @@ from tests.e2e.kubectl import Kubectl, Object, wait
 from tests.e2e.messages import corpus
 
 VERDICTS = ("PROMOTE", "HOLD", "REJECT")
+LEASE = "autoretrain-controller"
 RUN_SECONDS = 360
 """Of a run that a fault cost one attempt, or a back-off before the next."""
 
@@ -33,11 +34,23 @@ def selector(kube: Kubectl, what: str) -> str:
     return ",".join(f"{key}={value}" for key, value in found["spec"]["selector"]["matchLabels"].items())
 
 
+def leader(kube: Kubectl) -> str:
+    """The Pod that holds the Lease, '' where none does."""
+    lease = kube.get("lease", LEASE, namespace=SYSTEM)
+    return str(lease["spec"].get("holderIdentity", "")) if lease else ""
+
+
 def kill_controller(kube: Kubectl) -> None:
-    """The process is gone at once; a new Pod starts without a back-off."""
+    """The process is gone at once; a new Pod starts without a back-off, and does not wait for the Lease to run out.
+
+    That wait is tested by itself; here it would leave most moments of a cycle without anybody to kill.
+    """
     labels = selector(kube, "deployment/autoretrain-controller")
-    for pod in kube.list("pod", namespace=SYSTEM, labels=labels):
-        kube.delete("pod", pod["metadata"]["name"], namespace=SYSTEM, at_once=True)
+    killed = [pod["metadata"]["name"] for pod in kube.list("pod", namespace=SYSTEM, labels=labels)]
+    for name in killed:
+        kube.delete("pod", name, namespace=SYSTEM, at_once=True)
+    if leader(kube) in killed:
+        kube.patch("lease", LEASE, {"spec": {"holderIdentity": ""}}, namespace=SYSTEM)
 
 
 @contextmanager

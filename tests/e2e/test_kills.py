@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from autoretrain.ml.sample_corpus import generate_traffic, generate_wave
-from tests.e2e.breaking import kill_controller, training_pods
+from tests.e2e.breaking import kill_controller, leader, training_pods
 from tests.e2e.client import Labellers
 from tests.e2e.conftest import API_KEY, SYSTEM, Place
 from tests.e2e.kubectl import Kubectl, wait
@@ -73,24 +73,16 @@ def test_with_the_leader_alone_killed_another_takes_over_within_half_a_minute(pl
     assert place.condition(NAME, "Ready")["status"] == "True"
 
 
-def leader(kube: Kubectl) -> str:
-    """The Pod that holds the Lease."""
-    lease = kube.get("lease", "autoretrain-controller", namespace=SYSTEM)
-    return str(lease["spec"].get("holderIdentity", "")) if lease else ""
-
-
 @contextmanager
 def two_replicas(kube: Kubectl) -> Iterator[None]:
-    """Two controllers, one of which holds the Lease, while the block lasts."""
+    """Two controllers while the block lasts."""
     target = ("-n", SYSTEM, "deployment/autoretrain-controller")
     try:
-        kube.run("set", "env", *target, "AUTORETRAIN_CONTROLLER_LEADER_ELECTION=true")
         kube.run("scale", *target, "--replicas=2")
         kube.run("rollout", "status", *target, "--timeout=120s", seconds=130)
         yield
     finally:
         kube.run("scale", *target, "--replicas=1")
-        kube.run("set", "env", *target, "AUTORETRAIN_CONTROLLER_LEADER_ELECTION-")
         kube.run("rollout", "status", *target, "--timeout=120s", seconds=130)
 
 

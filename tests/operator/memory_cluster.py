@@ -126,7 +126,7 @@ class MemoryCluster:
     # What the cluster itself does.
 
     def put(self, thing: Object) -> Object:
-        """Let somebody create the object, or change it: its generation rises with its spec."""
+        """Let somebody create the object, or change it: its generation rises as at an API server."""
         place = (kind_of(thing).name, *key_of(thing))
         if place not in self.objects:
             return self._store(place, {**copy.deepcopy(thing), "metadata": self._fresh(thing)})
@@ -195,7 +195,7 @@ class MemoryCluster:
 
     def _store(self, place: Place, thing: Object) -> Object:
         old = self.objects.get(place)
-        generation = old["metadata"]["generation"] + (old.get("spec") != thing.get("spec")) if old else 1
+        generation = old["metadata"]["generation"] + _is_another(old, thing) if old else 1
         thing["metadata"] = {
             **thing["metadata"],
             "generation": generation,
@@ -219,6 +219,12 @@ class _Call:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> None:
         if error is None:
             self.cluster.after(self.number)
+
+
+def _is_another(old: Object, new: Object) -> bool:
+    """Is it another generation? Of a Deployment another annotation makes one, too, as it does at the API server."""
+    annotations = [thing["metadata"].get("annotations") or {} for thing in (old, new)]
+    return old.get("spec") != new.get("spec") or (kind_of(new) is DEPLOYMENT and annotations[0] != annotations[1])
 
 
 def _claim(manager: str, operation: str) -> Object:

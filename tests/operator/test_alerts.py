@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import aiohttp
@@ -12,11 +13,22 @@ from autoretrain.domain.plan import Alert
 from controller import alerts as relay_module
 from controller.alerts import AlertRelay
 from controller.cache import WatchCache
+from controller.cluster import DECISION
 from controller.metrics import ControllerMetrics
 from tests.operator.operator_world import OperatorWorld
 
 KEY = ("tenant-a", "sms")
-PROMOTED = Alert(event="Promoted", title="tenant-a.sms: a new champion is served", message="v2")
+PROMOTED = Alert(
+    event="Promoted",
+    title="tenant-a.sms: a new champion is served",
+    message="v2",
+    id="p1",
+    at=datetime(2026, 3, 2, 12, 0, tzinfo=UTC),
+    figures=("version 2 on 1000 held-out messages: accuracy 0.99, F1 0.96",),
+    done="version 2 serves",
+    todo="Nothing.",
+    see="autoretrain explain sms",
+)
 LIMIT = 10.0
 
 
@@ -69,7 +81,17 @@ async def test_the_monitor_is_given_the_alerts():
     async with relaying(monitor_pod()) as place:
         place.relay.hand_over(KEY, (PROMOTED, PROMOTED))
         await place.relay.close()
-        one = {"event": "Promoted", "title": PROMOTED.title, "message": "v2"}
+        one = {
+            "event": "Promoted",
+            "title": PROMOTED.title,
+            "message": "v2",
+            "id": "p1",
+            "at": "2026-03-02T12:00:00Z",
+            "figures": ["version 2 on 1000 held-out messages: accuracy 0.99, F1 0.96"],
+            "done": "version 2 serves",
+            "todo": "Nothing.",
+            "see": "autoretrain explain sms",
+        }
         assert place.given == [[one, one]]
         assert counted(place.metrics) == {"handed_over": 2}
 
@@ -143,6 +165,51 @@ def test_a_pass_hands_over_what_changed_when_the_status_says_so_and_once():
     assert handed == [("Retraining", world.status.active_run.name)]
     world.make_pass()
     assert len(handed) == 1
+
+
+CALLS_OF_A_PASS = 6
+"""Job, settings read and made, decision, status, event."""
+
+
+@pytest.mark.parametrize("at", range(1, CALLS_OF_A_PASS + 1))
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_wherever_a_controller_is_killed_the_next_one_tells_what_came_about(at, after):
+    """The id is that of the transition, so that the monitor knows what it was told before the kill."""
+    world, told = OperatorWorld(), []
+    world.create_model(alerts={"secretRef": {"name": "people"}})
+
+    def hand_over(_key, alerts) -> None:
+        told.extend((alert.event, alert.id) for alert in alerts)
+
+    world.passes.hand_over = hand_over
+    world.make_killed_pass(at=at, after=after)
+    world.passes.hand_over = hand_over
+    world.make_pass()
+    world.make_pass()
+    assert {event for event, _ in told} == {"Retraining"}
+    assert len(set(told)) == 1
+
+
+def test_a_controller_that_starts_long_after_tells_nothing_again():
+    world, told = OperatorWorld(), []
+    world.create_model(alerts={"secretRef": {"name": "people"}})
+    world.make_pass()
+    world.wait(3600)
+    world.start()
+    world.passes.hand_over = lambda _key, alerts: told.extend(alert.event for alert in alerts)
+    world.make_pass()
+    assert "Retraining" not in told
+
+
+def test_an_alert_names_its_decision_by_its_sequence():
+    world, seen = OperatorWorld(), []
+    world.create_model(alerts={"secretRef": {"name": "people"}})
+    world.passes.dashboard_url = "https://spam.example"
+    world.passes.hand_over = lambda _key, alerts: seen.extend(alert.see for alert in alerts)
+    world.make_pass()
+    [decision] = world.cluster.of(DECISION)
+    key = f"{decision['metadata']['namespace']}.{decision['spec']['spamModel']}"
+    assert seen == [f"https://spam.example/decisions?model={key}&id={decision['spec']['sequence']}"]
 
 
 def test_without_addresses_nothing_is_handed_over():

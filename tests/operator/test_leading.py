@@ -1,4 +1,4 @@
-"""When a replica that is told to stop, or has lost the Lease, lets the other one begin."""
+"""When an operator that is told to stop, or has lost the Lease, lets another one begin."""
 
 import asyncio
 from pathlib import Path
@@ -7,8 +7,9 @@ import aiohttp
 import pytest
 import yaml
 
-from controller import lease, main
+from controller import lease, main, waits
 from controller.cluster import LEASE
+from controller.lease import LeaseLost
 from controller.main import Controller
 from controller.settings import ControllerSettings
 from tests.operator.memory_cluster import MemoryCluster
@@ -24,10 +25,15 @@ class BusyCluster(MemoryCluster):
     def __init__(self):
         super().__init__()
         self.asked, self.answer, self.renewed = asyncio.Event(), asyncio.Event(), asyncio.Condition()
+        self.work_ended = False
 
     async def schema(self, kind):
         self.asked.set()
-        await self.answer.wait()
+        try:
+            await self.answer.wait()
+        finally:
+            await asyncio.sleep(0.01)  # It does not end at the moment in which it is told to.
+            self.work_ended = True
         return await super().schema(kind)
 
     async def update(self, thing):
@@ -54,20 +60,22 @@ class BusyCluster(MemoryCluster):
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch):
     monkeypatch.setattr(lease, "RENEW_SECONDS", 0.001)
-    monkeypatch.setattr(main, "START_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(waits, "RETRY_SECONDS", 0.001)
 
 
 @pytest.fixture
 async def leading():
     """A replica that leads, its cluster, what tells it to stop, and the task that ends with it."""
     cluster, stop = BusyCluster(), asyncio.Event()
-    settings = ControllerSettings(own_namespace="system", identity="one", leader_election=True)
+    settings = ControllerSettings(own_namespace="system", identity="one")
     async with aiohttp.ClientSession() as http:
         controller = Controller(settings, cluster, None, http)
-        await controller._lease.acquire()
+        assert await controller._lease.try_acquire()
+        cluster.told = controller.metrics.registry.get_sample_value
         task = asyncio.create_task(controller._lead(stop))
         async with asyncio.timeout(LIMIT):
             await cluster.asked.wait()
+        assert cluster.told("autoretrain_controller_leader") == 1
         yield cluster, stop, task
         task.cancel()
 
@@ -98,8 +106,10 @@ async def test_work_that_does_not_end_in_time_is_cut_off_and_the_lease_runs_out_
 async def test_a_lost_lease_ends_the_work_and_is_not_given_back(leading):
     cluster, _, task = leading
     cluster.put({**cluster.objects[PLACE], "spec": {**cluster.objects[PLACE]["spec"], "holderIdentity": "two"}})
-    assert await end_of(task) == 1
-    assert cluster.holder == "two"
+    with pytest.raises(LeaseLost, match="held by two"):
+        await end_of(task)
+    assert (cluster.holder, cluster.work_ended) == ("two", True)
+    assert cluster.told("autoretrain_controller_leader") == 0
 
 
 async def test_a_lease_that_is_lost_after_the_stop_ends_the_work_too(leading):
@@ -107,7 +117,9 @@ async def test_a_lease_that_is_lost_after_the_stop_ends_the_work_too(leading):
     stop.set()
     await cluster.until_renewed(1)
     cluster.put({**cluster.objects[PLACE], "spec": {**cluster.objects[PLACE]["spec"], "holderIdentity": "two"}})
-    assert await end_of(task) == 1
+    with pytest.raises(LeaseLost, match="held by two"):
+        await end_of(task)
+    assert cluster.work_ended
 
 
 def test_work_is_cut_off_before_the_lease_is_given_up_and_before_the_pod_is_killed():

@@ -1,14 +1,17 @@
-"""Which of two replicas decides, and when the other may."""
+"""Which of two operators decides, and when the other may."""
 
 import asyncio
 from datetime import UTC, datetime
 
 import pytest
 
-from controller.cluster import LEASE, Unreachable
+from controller import lease
+from controller.cluster import LEASE, NotFound, Refused, Unreachable
 from controller.lease import DURATION_SECONDS, GIVE_UP_SECONDS, Lease, LeaseLost
+from controller.settings import ControllerSettings
 from tests.operator.memory_cluster import MemoryCluster
 
+LIMIT = 10.0
 PLACE = (LEASE.name, "system", "autoretrain-controller")
 
 
@@ -30,8 +33,8 @@ def pair():
     return cluster, clock, replica(cluster, clock, "one"), replica(cluster, clock, "two")
 
 
-def acquire(lease):
-    return asyncio.run(lease.try_acquire())
+def acquire(replica):
+    return asyncio.run(replica.try_acquire())
 
 
 def test_only_one_of_two_holds_the_lease(pair):
@@ -84,6 +87,63 @@ def test_who_can_not_renew_gives_up_before_the_other_may_begin(pair):
     with pytest.raises(LeaseLost, match="could not be renewed"):
         asyncio.run(one.renew())
     assert GIVE_UP_SECONDS + 1 < DURATION_SECONDS
+
+
+async def test_a_renewal_without_an_answer_does_not_outlast_the_lease(pair, monkeypatch):
+    """One call may last longer than what is left: the other replica begins whether it was answered or not."""
+    monkeypatch.setattr(lease, "GIVE_UP_SECONDS", 0.01)
+    cluster, _, one, _ = pair
+    await one.try_acquire()
+    cluster.update = lambda _thing: asyncio.Event().wait()
+    async with asyncio.timeout(LIMIT):
+        with pytest.raises(LeaseLost, match="could not be renewed"):
+            await one.keep(asyncio.Event())
+
+
+async def test_the_time_of_a_lease_that_was_taken_slowly_begins_with_the_call_that_took_it(pair):
+    cluster, clock, one, _ = pair
+    await one.try_acquire()
+    await one.release()
+    update = cluster.update
+
+    def be_slow(_number):
+        clock.seconds += GIVE_UP_SECONDS - 1
+
+    async def answer_later(thing):
+        await asyncio.sleep(0.01)
+        return await update(thing)
+
+    cluster.before = be_slow
+    await one.try_acquire()
+    cluster.before, cluster.update = (lambda _number: None), answer_later
+    await one.renew()
+    assert one.is_held
+
+
+@pytest.mark.parametrize("problem", [Unreachable("no answer"), Refused("leases is forbidden"), NotFound("namespaces")])
+def test_a_lease_that_can_not_be_had_is_told_and_is_nobodys(pair, problem):
+    cluster, _, one, _ = pair
+
+    def fail(number):
+        if not (isinstance(problem, NotFound) and cluster.calls[number - 1][0] == "get"):
+            raise problem
+
+    cluster.before = fail
+    with pytest.raises(type(problem), match=str(problem)):
+        acquire(one)
+    assert not one.is_held
+
+
+def test_a_process_that_starts_again_in_its_pod_has_its_lease_at_once(pair):
+    cluster, clock, one, _ = pair
+    acquire(one)
+    assert acquire(replica(cluster, clock, "one")) is True
+
+
+def test_two_processes_of_one_machine_are_not_one(monkeypatch):
+    monkeypatch.delenv("POD_NAME", raising=False)
+    one, two = ControllerSettings(), ControllerSettings()
+    assert one.identity != two.identity
 
 
 def test_a_renewal_that_was_carried_out_without_an_answer_is_not_a_loss(pair):

@@ -156,6 +156,6 @@ def test_the_component_tells_the_operator_of_the_namespaces_that_it_binds():
 def test_everything_can_be_installed_with_the_component(tmp_path):
     shutil.copytree(MANIFESTS, tmp_path / "manifests")
     text = (tmp_path / "manifests" / "kustomization.yaml").read_text()
-    assert f"# components: [{NAMESPACED.name}] #" in text
+    assert f"# components: [{NAMESPACED.name}, dashboard-namespaced] #" in text
     (tmp_path / "manifests" / "kustomization.yaml").write_text(text.replace("# components:", "components:"))
     assert granted(built(tmp_path / "manifests")) == {"spam": USED, SYSTEM: used([LEASE])}

@@ -1,6 +1,7 @@
 """A new default of the operator's reaches a few models at a time, and stops where their Pods don't become ready."""
 
 import asyncio
+import copy
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from controller.main import Controller
 from controller.settings import ControllerSettings
 from controller.watches import list_all
 from tests.operator.fleet import NEW, NEWER, OLD, Fleet
+from tests.operator.operator_world import Killed
 
 WAITS = "what the operator changed for every model is not rolled out here"
 
@@ -107,6 +109,22 @@ def test_a_call_without_an_answer_is_counted_until_the_watch_has_shown_what_it_d
     assert len(fleet.having(NEW)) == 2
 
 
+def test_it_is_counted_although_another_child_of_the_model_was_applied_after_it(fleet):
+    fleet.upgrade(NEW)
+    for namespace, name in fleet.keys:
+        fleet.cluster.remove((DEPLOYMENT.name, namespace, f"{name}-monitor"))
+    fleet.cluster.deliver(fleet.passes.cache)
+
+    def lose_the_answer(number):
+        if fleet.cluster.calls[number - 1] == ("apply", DEPLOYMENT.name, f"{fleet.keys[0][1]}-serving"):
+            raise Unreachable("no answer")
+
+    fleet.cluster.after = lose_the_answer
+    for key in fleet.keys:
+        fleet.pass_over(key, deliver=False)
+    assert len(fleet.having(NEW)) == 2
+
+
 def test_a_model_whose_deployment_is_refused_holds_no_other_up_for_long(fleet):
     fleet.upgrade(NEW)
 
@@ -150,6 +168,19 @@ def test_a_change_of_the_document_during_an_upgrade_is_not_delayed(fleet):
     assert fleet.template(fleet.keys[4])["metadata"]["annotations"]["team"] == "red"
 
 
+def test_a_change_that_asks_nothing_of_serving_is_no_rollout(fleet):
+    """Another annotation of a Deployment is another generation of it, which its Pods would have to follow."""
+    key = fleet.keys[4]
+    before = fleet.serving(key)["metadata"]["generation"]
+    changed = copy.deepcopy(fleet.model(key))
+    changed["spec"]["guard"]["durationSeconds"] += 1
+    fleet.cluster.put(changed)
+    fleet.pass_over(key)
+    fleet.pass_over(key)
+    assert fleet.serving(key)["metadata"]["generation"] == before
+    assert fleet.ready(key)[:2] == ("True", "ChampionServed")
+
+
 def test_what_somebody_did_to_the_deployment_is_undone_at_once(fleet):
     fleet.upgrade(NEW)
     fleet.pass_over_all()
@@ -158,6 +189,33 @@ def test_what_somebody_did_to_the_deployment_is_undone_at_once(fleet):
     fleet.cluster.put(first)
     fleet.pass_over_all()
     assert fleet.having(NEW) == fleet.keys[:2]
+
+
+def test_a_version_that_is_being_rolled_out_is_upgraded_later(fleet):
+    key = fleet.keys[0]
+    promote(fleet, key)
+    fleet.pass_over(key)
+    fleet.upgrade(NEW)
+    fleet.pass_over(key)
+    assert (fleet.version(key), fleet.image(key)) == ("2", OLD)
+
+
+def test_a_version_that_was_deployed_just_before_the_end_of_an_operator_is_taken_up_by_the_next(fleet):
+    key = fleet.keys[0]
+    promote(fleet, key)
+
+    def end_after_the_deployment(number):
+        if fleet.cluster.calls[number - 1][:2] == ("apply", DEPLOYMENT.name):
+            raise Killed
+
+    fleet.cluster.after = end_after_the_deployment
+    with pytest.raises(Killed):
+        fleet.pass_over(key)
+    fleet.cluster.after = lambda _number: None
+    fleet.upgrade(NEW)
+    fleet.pass_over(key)
+    assert fleet.model(key)["status"]["rollout"]["to"]["version"] == "2"
+    assert (fleet.version(key), fleet.image(key)) == ("2", OLD)
 
 
 def test_a_fresh_version_under_guard_is_upgraded_after_it(fleet):

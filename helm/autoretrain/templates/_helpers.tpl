@@ -127,6 +127,13 @@ resources: {requests: {storage: {{ .size | quote }}}}
 {{ .Values.mlflow.url | default (printf "http://mlflow.%s:5000" .Release.Namespace) }}
 {{- end -}}
 
+{{- /* Where people open the dashboard, for links in alerts; empty where nobody said it. */ -}}
+{{- define "autoretrain.dashboardUrl" -}}
+{{- with .Values.dashboard -}}
+{{- if .url }}{{ .url }}{{ else if and .enabled .ingress.host }}{{ printf "http%s://%s" (ternary "s" "" (ne .ingress.tlsSecretName "")) .ingress.host }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "autoretrain.prometheusUrl" -}}
 {{ .Values.prometheus.url | default (printf "http://prometheus.%s:9090" .Release.Namespace) }}
 {{- end -}}
