@@ -31,6 +31,7 @@ SYSTEM: Final = "autoretrain-system"
 NAMESPACE: Final = "spam"
 MODEL: Final = "sms-spam"
 DATA: Final = f"{MODEL}-data"
+STORE: Final = "autoretrain-store"
 HOST: Final = "spam.test"
 ADDRESS: Final = "http://127.0.0.1:8080"
 OUR_IMAGES: Final = ("controller", "serving", "trainer")
@@ -170,13 +171,13 @@ def install() -> None:
     require_own_cluster()
     run("kubectl", "apply", "--kustomize", str(write_overlay()), quiet=True)
     wait_for("the API of SpamModels", lambda: run("kubectl", "get", "spammodels", "-A", quiet=True) is not None)
-    deployments = [f"deployment/{name}" for name in ("mlflow", "prometheus", "autoretrain-controller")]
+    deployments = [f"deployment/{name}" for name in ("mlflow", "prometheus", "dashboard", "autoretrain-controller")]
     for what in ("statefulset/postgres", *deployments):
         run("kubectl", "-n", SYSTEM, "rollout", "status", what, "--timeout=300s", seconds=330)
 
 
-def apply(document: dict[str, Any]) -> None:
-    command = ("kubectl", "apply", "--server-side", "--force-conflicts", "--field-manager=make", "--filename=-")
+def apply(document: dict[str, Any], *, manager: str = "make") -> None:
+    command = ("kubectl", "apply", "--server-side", "--force-conflicts", f"--field-manager={manager}", "--filename=-")
     run(*command, stdin=json.dumps(document), quiet=True)
 
 
@@ -184,21 +185,31 @@ def prepare_namespace(namespace: str) -> None:
     """A namespace that enforces `restricted`, with a role of its own in the store and the Secret that Pods look for.
 
     A Secret that is there is left: its password is the role's. One of an older `make kind-up` names the owner's role.
+    The dashboard is given the same address.
     """
     require_own_cluster()
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}})
-    name = "autoretrain-store"
-    if run("kubectl", "-n", namespace, "get", "secret", name, "--ignore-not-found", "--output=name", quiet=True):
-        return
+    find = ("kubectl", "-n", namespace, "get", "secret", STORE, "--ignore-not-found", "--output=jsonpath={.data.url}")
+    encoded = run(*find, quiet=True) or make_store_role(namespace)
+    shown = {"name": "dashboard-stores", "namespace": SYSTEM}
+    # Each namespace's entry has a manager of its own, so that applying one takes no other away.
+    manager = f"make-{namespace}"
+    apply({"apiVersion": "v1", "kind": "Secret", "metadata": shown, "data": {namespace: encoded}}, manager=manager)
+
+
+def make_store_role(namespace: str) -> str:
+    """Make a role for the namespace in PostgreSQL, and the Secret with its address; return that in base64."""
     password = secrets.token_hex(16)
     # The password goes in with the script: an argument would show in a list of processes.
     script = f"\\set password {password}\n{(ROOT / 'manifests/postgresql/namespace.sql').read_text()}"
     psql = ("psql", "--username=postgres", "--dbname=autoretrain", f"--set=namespace={namespace}")
     run("kubectl", "-n", SYSTEM, "exec", "--stdin", "statefulset/postgres", "--", *psql, stdin=script, quiet=True)
     url = f"postgresql://ns-{namespace}:{password}@postgres.{SYSTEM}:5432/autoretrain"
-    metadata = {"name": name, "namespace": namespace}
-    apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"url": url}})
+    encoded = base64.b64encode(url.encode()).decode()
+    metadata = {"name": STORE, "namespace": namespace}
+    apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"url": encoded}})
+    return encoded
 
 
 def load_data(namespace: str) -> dict[str, Any]:

@@ -22,6 +22,8 @@ NAMES = {
     ("ClusterRole", "autoretrain-controller"): "autoretrain-controller-autoretrain-system",
     ("ClusterRoleBinding", "autoretrain-controller"): "autoretrain-controller-autoretrain-system",
     ("ClusterRole", "autoretrain-prometheus"): "autoretrain-prometheus-autoretrain-system",
+    ("ClusterRole", "autoretrain-dashboard"): "autoretrain-dashboard-autoretrain-system",
+    ("ClusterRoleBinding", "autoretrain-dashboard"): "autoretrain-dashboard-autoretrain-system",
     ("ClusterRoleBinding", "autoretrain-prometheus"): "autoretrain-prometheus-autoretrain-system",
 }
 ONLY_MANIFESTS = {"Namespace//autoretrain-system"}  # `--create-namespace`
@@ -99,4 +101,4 @@ def test_an_overlay_for_another_namespace_gives_the_rights_to_the_accounts_there
     done = subprocess.run(["kubectl", "kustomize", str(tmp_path)], capture_output=True, text=True, check=True)
     bindings = [each for each in yaml.safe_load_all(done.stdout) if "subjects" in each]
     assert {subject["namespace"] for each in bindings for subject in each["subjects"]} == {"elsewhere"}
-    assert len(bindings) == 4
+    assert len(bindings) == 5

@@ -1,11 +1,19 @@
-"""Is the operator found by a Prometheus of somebody else's, and do the alerts ask for metrics that exist?"""
+"""Is the operator found by a Prometheus of somebody else's, and are the alerts of a release about that release?"""
 
 import re
+import subprocess
+from pathlib import Path
+from typing import Any
 
-from controller.metrics import ControllerMetrics
+import pytest
+import yaml
+
+from tests.chart.asked import GROUPS, needs_promtool
 from tests.chart.rendering import SYSTEM, container_of, needs_helm, objects_of, operator_of
 
 pytestmark = needs_helm
+
+EVERYWHERE = 'namespace=~".*"'
 
 
 def test_kinds_of_prometheus_operator_are_there_where_they_are_installed():
@@ -35,10 +43,46 @@ def test_a_service_monitor_finds_the_operators_port_by_a_service():
     assert (port["targetPort"], port["port"]) == (named["name"], named["containerPort"])
 
 
-def test_the_alerts_ask_for_metrics_that_exist():
-    rule = objects_of("outside")[f"PrometheusRule/{SYSTEM}/autoretrain-controller"]
-    (group,) = rule["spec"]["groups"]
-    asked = {name for each in group["rules"] for name in re.findall(r"\bautoretrain_\w+", each["expr"])}
-    families = ControllerMetrics().registry.collect()
-    assert asked <= {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
-    assert len(asked) == 4
+def rendered_groups(values: str = "outside", *options: str) -> dict[str, list[dict[str, Any]]]:
+    rule = objects_of(values, *options)[f"PrometheusRule/{SYSTEM}/autoretrain-controller"]
+    return {group["name"]: group["rules"] for group in rule["spec"]["groups"]}
+
+
+def test_the_rules_are_those_of_the_file_in_the_operators_own_namespace():
+    """So that one release is not blamed for, or hidden by, what another does."""
+    rendered = rendered_groups()
+    assert list(rendered) == [group["name"] for group in GROUPS]
+    for group in GROUPS:
+        scope = f'namespace="{SYSTEM}"' if group["name"] == "autoretrain-operator" else EVERYWHERE
+        wanted = [rule | {"expr": rule["expr"].replace(EVERYWHERE, scope)} for rule in group["rules"]]
+        assert rendered[group["name"]] == wanted
+
+
+def test_with_a_list_of_namespaces_other_models_raise_no_alert_of_this_release():
+    options = ("--set", "prometheusRule.enabled=always")
+    texts = [rule["expr"] for rule in rendered_groups("namespaces", *options)["autoretrain-models"]]
+    assert all('namespace=~"spam|1234"' in text for text in texts if "namespace=" in text)
+    assert not [text for text in texts if EVERYWHERE in text]
+
+
+def test_every_selector_of_the_file_can_be_scoped():
+    for group in GROUPS:
+        for rule in group["rules"]:
+            assert rule["expr"].count(EVERYWHERE) == len(re.findall(r"(?<![\w:])autoretrain_\w+", rule["expr"]))
+
+
+def test_alerts_lead_to_where_the_runbooks_are():
+    alerts = [rule for rules in rendered_groups("full").values() for rule in rules if "alert" in rule]
+    for alert in alerts:
+        wanted = f"https://docs.example.com/how-to/runbooks/#{alert['alert'].lower()}"
+        assert alert["annotations"]["runbook_url"] == wanted
+
+
+@needs_promtool
+@pytest.mark.parametrize("values", ["outside", "full"])
+def test_prometheus_understands_the_rules_that_the_chart_renders(values: str, tmp_path: Path):
+    rule = objects_of(values)[f"PrometheusRule/{SYSTEM}/autoretrain-controller"]
+    path = tmp_path / "rules.yml"
+    path.write_text(yaml.safe_dump(rule["spec"]))
+    done = subprocess.run(["promtool", "check", "rules", path], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -107,9 +107,9 @@ def test_the_operator_gets_every_value():
         registry_allowed="https://mlflow.one:5000,https://mlflow.two/path",
         registered_models_allowed="shared.*,other.model",
         prometheus_allowed="http://prometheus.one:9090",
+        dashboard_url="https://watch.example.com/spam",
         store_secret_name="our-store",
         store_secret_key="address",
-        leader_election=True,
         workers=16,  # extraEnv has the last word
         pass_seconds=90,
         log_level="DEBUG",
@@ -132,22 +132,25 @@ def test_addresses_of_others_are_taken():
     )
 
 
-def test_several_operators_take_turns_and_one_stays():
+def test_of_several_operators_one_stays():
     documents = objects_of("full")
     deployment = documents[f"Deployment/{SYSTEM}/autoretrain-controller"]
     assert deployment["spec"]["replicas"] == 2
-    assert deployment["spec"]["strategy"]["type"] == "RollingUpdate"
     budget = documents[f"PodDisruptionBudget/{SYSTEM}/autoretrain-controller"]
     assert budget["spec"]["selector"] == deployment["spec"]["selector"]
     assert f"PodDisruptionBudget/{SYSTEM}/autoretrain-controller" not in objects_of()
 
 
-def test_the_way_back_to_one_operator_leaves_nothing_that_recreate_forbids():
-    """Server-side apply takes away only what its manager has set; a default of the API server's would stay."""
-    key = f"Deployment/{SYSTEM}/autoretrain-controller"
-    several, one = (objects_of(values)[key]["spec"]["strategy"] for values in ("full", ""))
-    assert several["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
-    assert one == {"type": "Recreate"}
+@pytest.mark.parametrize("values", ["full", ""])
+def test_an_operator_of_before_that_holds_no_lease_has_ended_when_the_next_begins(values):
+    deployment = objects_of(values)[f"Deployment/{SYSTEM}/autoretrain-controller"]
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+
+
+def test_one_operator_more_changes_nothing_of_those_that_are_there():
+    """Another template would begin every Pod anew: the way from one to two and back is a number."""
+    one, two = (operator_of(objects_of("", f"--set=operator.replicas={number}")) for number in (1, 2))
+    assert one == two
 
 
 def test_in_some_namespaces_nothing_but_the_edit_and_view_roles_holds_elsewhere():
@@ -158,8 +161,8 @@ def test_in_some_namespaces_nothing_but_the_edit_and_view_roles_holds_elsewhere(
         for each in documents.values()
         if each["kind"] == "RoleBinding" and each["roleRef"]["kind"] == "ClusterRole"
     }
-    names = ("autoretrain-controller-autoretrain-system", "autoretrain-prometheus-autoretrain-system")
-    assert bound == {*((space, name) for space in ("spam", "1234") for name in names), (SYSTEM, names[1])}
+    names = [f"autoretrain-{part}-autoretrain-system" for part in ("controller", "dashboard", "prometheus")]
+    assert bound == {*((space, name) for space in ("spam", "1234") for name in names), (SYSTEM, names[2])}
 
 
 def test_in_some_namespaces_prometheus_looks_there_only():
@@ -296,8 +299,20 @@ def test_the_notes_name_what_was_installed():
 def test_commands_of_the_page_are_understood():
     page = (Path(ROOT) / "docs/how-to/helm.md").read_text().replace("\\\n", " ")
     commands = re.findall(r"^helm (?:install|upgrade --install) autoretrain (.*?)(?: #.*)?$", page, re.MULTILINE)
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         options = [part.strip("'") for part in command.replace("--create-namespace", "").split()]
         done = helm("template", "autoretrain", *options)
         assert done.returncode == 0, done.stderr
+
+
+def test_alerts_lead_to_the_dashboard_where_people_open_it():
+    def link(*options: str) -> str:
+        return settings_of("", *options).dashboard_url
+
+    assert link() == ""
+    assert link("--set", "dashboard.ingress.host=watch.example.com") == "http://watch.example.com"
+    host = "dashboard.ingress.host=watch.example.com,dashboard.ingress.tlsSecretName=tls"
+    assert link("--set", host) == "https://watch.example.com"
+    assert link("--set", f"{host},dashboard.url=https://other.example.com/x") == "https://other.example.com/x"
+    assert link("--set", f"{host},dashboard.enabled=false") == ""

@@ -6,8 +6,8 @@ from tests.chart.rendering import ALL, container_of, needs_helm, objects_of, pod
 
 pytestmark = needs_helm
 
-SAFE_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret"}
-NEEDS_TOKEN = {"autoretrain-controller", "autoretrain-passwords", "autoretrain-sample", "prometheus"}
+SAFE_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
+NEEDS_TOKEN = {"autoretrain-controller", "autoretrain-passwords", "autoretrain-sample", "dashboard", "prometheus"}
 
 
 @pytest.mark.parametrize("values", ALL)

@@ -33,6 +33,8 @@ WRONG = {
     "mlflow.ingress.host=https://mlflow": "'/mlflow/ingress/host': 'https://mlflow' does not match pattern",
     "networkPolicies.apiServer.ports={0}": "'/networkPolicies/apiServer/ports/0': minimum: got 0, want 1",
     "podMonitor.enabled=true": "'/podMonitor/enabled': value must be one of",
+    "grafanaDashboards.enabled=true": "'/grafanaDashboards/enabled': value must be one of",
+    "runbooksUrl=docs/how-to/runbooks.md": "'/runbooksUrl': 'docs/how-to/runbooks.md' does not match pattern",
     "pod.volumes[0].name=root,pod.volumes[0].hostPath.path=/": "'/pod/volumes/0': ",
 }
 
@@ -96,7 +98,7 @@ def test_a_values_file_of_the_tests_has_every_value_otherwise():
         return {path} if ours is None or ours == theirs else set()
 
     # An alternative to what the file sets, or the switch without which there would be nothing to see.
-    switches = {f".{part}.enabled" for part in ("crds", "mlflow", "postgresql", "prometheus")}
+    switches = {f".{part}.enabled" for part in ("crds", "mlflow", "postgresql", "prometheus", "dashboard")}
     switches |= {".operator.serviceAccount.create"}
     instead = {".mlflow.url", ".prometheus.url", ".mlflow.persistence.existingClaim"}
     partly = {path for path in same(full, DEFAULT_VALUES) if ".resources." in path}
@@ -109,7 +111,7 @@ def test_what_is_made_from_elsewhere_is_up_to_date(path):
 
 
 def test_every_file_of_the_chart_that_is_a_copy_is_compared():
-    own = {"connections.yaml", "predict.py", "sample.py"}
+    own = {"connections.yaml", "predict.py", "rules.yml", "sample.py"}
     assert {path.name for path in (CHART / "files").iterdir()} == own | set(make_chart.COPIES.values())
 
 

@@ -16,6 +16,7 @@ import yaml
 from autoretrain.ml.sample_corpus import generate_traffic
 from scripts.kind import images
 from tests.e2e.asking import ask_prometheus, ask_registry
+from tests.e2e.breaking import leader
 from tests.e2e.client import IngressClient
 from tests.e2e.conftest import ADDRESS, API_KEY, RESTRICTED, RUN, SYSTEM, Place
 from tests.e2e.helm import HELM_MINUTES, Release, generations, kept_uids, may, our_images, writers
@@ -143,7 +144,7 @@ def test_the_same_upgrade_again_changes_nothing_and_nobody_fights_over_a_field(
     before = generations(place.kube, SYSTEM), generations(place.kube, place.namespace)
     release.upgrade(NOW, operator={"logLevel": "DEBUG"}, **sample)
     assert (generations(place.kube, SYSTEM), generations(place.kube, place.namespace)) == before
-    charts = {"autoretrain-controller", "mlflow", "prometheus"}
+    charts = {"autoretrain-controller", "mlflow", "prometheus", "dashboard"}
     by_name = writers(place.kube, SYSTEM)
     assert {name: by_name[name] for name in charts} == {name: {"helm"} for name in charts}
     made_by_operator = {**writers(place.kube, place.namespace), **{n: by_name[n] for n in by_name.keys() - charts}}
@@ -152,9 +153,11 @@ def test_the_same_upgrade_again_changes_nothing_and_nobody_fights_over_a_field(
 
 
 def test_two_operators_and_one_again(release: Release, place: Place, sample: Object):
-    jobs = len(place.jobs(NAME))
+    release.upgrade(NOW, **sample)
+    jobs, first = len(place.jobs(NAME)), wait("a leader", lambda: leader(place.kube), seconds=60)
     release.upgrade(NOW, operator={"replicas": 2}, **sample)
     assert operator_of(place.kube)["status"]["readyReplicas"] == 2
+    assert leader(place.kube) == first  # who decides was not begun anew for it
     assert place.kube.get("poddisruptionbudget", "autoretrain-controller", namespace=SYSTEM) is not None
     release.upgrade(NOW, **sample)
     found = operator_of(place.kube)
@@ -162,6 +165,72 @@ def test_two_operators_and_one_again(release: Release, place: Place, sample: Obj
     assert place.kube.get("poddisruptionbudget", "autoretrain-controller", namespace=SYSTEM) is None
     place.wait_ready(NAME)
     assert len(place.jobs(NAME)) == jobs
+
+
+PARTS = {"postgres": 5432, "mlflow": 5000, "prometheus": 9090, "dashboard": 8501}
+CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3).close()"
+
+
+@pytest.fixture
+def reached_by_a_stranger(own_cluster: Kubectl) -> Iterator[Callable[[], set[str]]]:
+    """Which parts of the chart a Pod of another namespace reaches just now."""
+    namespace = f"e2e-stranger-{RUN}"
+    add_namespace(own_cluster, namespace)
+    container = {
+        "name": "stranger",
+        "image": "autoretrain/serving:dev",
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["sleep", "infinity"],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    spec = {
+        "containers": [container],
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "terminationGracePeriodSeconds": 0,
+    }
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "stranger"}, "spec": spec}
+    within = ("-n", namespace)
+
+    def reached() -> set[str]:
+        found = set()
+        for name, port in PARTS.items():
+            asked = ("exec", *within, "stranger", "--", "python", "-c", CONNECT, f"{name}.{SYSTEM}", str(port))
+            try:
+                own_cluster.run(*asked)
+            except AssertionError:
+                continue
+            found.add(name)
+        return found
+
+    try:
+        own_cluster.apply(pod, namespace=namespace)
+        own_cluster.run("wait", *within, "pod/stranger", "--for=condition=Ready", "--timeout=60s", seconds=70)
+        yield reached
+    finally:
+        own_cluster.delete("namespace", namespace)
+
+
+def test_behind_network_policies_all_of_it_works_and_a_stranger_reaches_nothing(
+    release: Release, place: Place, sample: Object, reached_by_a_stranger: Callable[[], set[str]]
+):
+    assert reached_by_a_stranger() == set(PARTS)
+    closed = {"enabled": True, "spamModels": {"enabled": True, "namespaces": [place.namespace, SYSTEM]}}
+    release.upgrade(NOW, networkPolicies=closed, **sample)
+    wait("closed doors", lambda: not reached_by_a_stranger(), seconds=60)
+    jobs = len(place.jobs(NAME))
+    with place.client(NAME) as client:
+        client.play(generate_traffic(seed=4, messages=1000))
+        place.kube.annotate(NAME, namespace=place.namespace, retrain_requested="behind-closed-doors")
+        wait("a run", lambda: len(place.jobs(NAME)) == jobs + 1, seconds=60)
+        wait("its end", lambda: place.at_rest(NAME), seconds=RUN_SECONDS)
+        wait("figures", lambda: place.condition(NAME, "MetricsAvailable").get("status") == "True", seconds=180)
+    assert place.status(NAME)["lastRun"]["trigger"] == "manual"
+    assert client.sent > 0
+    assert client.failures == []
+    release.helm("test", release.name)
+    assert reached_by_a_stranger() == set()
+    release.upgrade(NOW, **sample)
+    wait("open doors", lambda: reached_by_a_stranger() == set(PARTS), seconds=60)
 
 
 def test_a_rollback_to_the_chart_of_before_and_forward_again_costs_no_request(

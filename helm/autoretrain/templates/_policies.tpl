@@ -5,6 +5,7 @@ operator: true
 mlflow: {{ $values.mlflow.enabled }}
 postgresql: {{ $values.postgresql.enabled }}
 prometheus: {{ $values.prometheus.enabled }}
+dashboard: {{ $values.dashboard.enabled }}
 passwords: {{ and $values.postgresql.enabled (not $values.postgresql.existingSecret) }}
 sample: {{ $values.samples.smsSpam.enabled }}
 test: true

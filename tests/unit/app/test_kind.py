@@ -1,5 +1,6 @@
 """Does `make kind-up` give its namespace a role of its own in the store, once? kind and kubectl are stand-ins."""
 
+import base64
 import json
 import sys
 from pathlib import Path
@@ -55,10 +56,12 @@ def test_the_namespace_gets_a_role_and_the_secret_that_names_it(calls):
     assert rest == (kind.ROOT / "manifests/postgresql/namespace.sql").read_text()
     password = first.removeprefix("\\set password ")
     assert len(password) == 32
-    [secret] = applied(made, "Secret")
+    [secret, shown] = applied(made, "Secret")
     assert secret["metadata"] == {"name": "autoretrain-store", "namespace": "spam"}
     address = f"postgresql://ns-spam:{password}@postgres.autoretrain-system:5432/autoretrain"
-    assert secret["stringData"] == {"url": address}
+    assert {name: base64.b64decode(value).decode() for name, value in secret["data"].items()} == {"url": address}
+    assert shown["metadata"] == {"name": "dashboard-stores", "namespace": "autoretrain-system"}
+    assert shown["data"] == {"spam": secret["data"]["url"]}
 
 
 def test_the_password_is_no_argument_of_any_command(calls):
@@ -68,8 +71,9 @@ def test_the_password_is_no_argument_of_any_command(calls):
     assert [asked for asked, _ in made if any(password in word for word in asked)] == []
 
 
-def test_a_secret_that_is_there_is_left_with_the_roles_password(calls):
-    made = calls(secret="secret/autoretrain-store")
+def test_a_secret_that_is_there_is_left_with_the_roles_password_and_shown_on_the_dashboard(calls):
+    made = calls(secret="cG9zdGdyZXNxbDovL3RoZXJl")
     assert executed(made) == []
-    assert applied(made, "Secret") == []
+    [shown] = applied(made, "Secret")
+    assert (shown["metadata"]["name"], shown["data"]) == ("dashboard-stores", {"spam": "cG9zdGdyZXNxbDovL3RoZXJl"})
     assert len(applied(made, "Namespace")) == 1
