@@ -5,6 +5,7 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -105,6 +106,20 @@ def test_a_run_registers_once_however_often_it_is_started(registry):
     assert register(registry, slope=2.0, tags=tags) == first
     assert registry.find_run("run-1") == replace(SUMMARY, version="1")
     assert [found.version for found in registry.versions()] == ["1"]
+
+
+def test_a_version_tells_what_it_came_from_as_far_as_it_was_written_down(registry):
+    told = {"trigger": "drift", "data_source": "file a.csv", "data_hash": "0" * 64, "code_version": "1.2.0"}
+    summary = replace(SUMMARY, champion_version="7")
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    register(registry, tags=told | {"summary": json.dumps(dump_record(summary)), "uid": "u"})
+    register(registry, "run-2", slope=2.0, tags={"summary": '{"of": "another release"}'})
+    first, second = registry.lineage()
+    assert {name: getattr(first, name) for name in told} == told
+    assert (first.summary, first.parent, first.run_name, first.alias) == (summary, "7", "run-1", "")
+    assert first.registered_at is not None
+    assert before < first.registered_at <= datetime.now(UTC)
+    assert (second.summary, second.parent, second.trigger, second.alias) == (None, "", "", "candidate")
 
 
 def test_two_processes_that_register_for_one_run_at_once_end_with_one_version(tracking_uri, registry):
@@ -208,6 +223,14 @@ def test_variants_are_nested_runs_with_their_figures_and_pictures(registry):
     assert (parent.info.status, parent.data.tags["uid"]) == ("FINISHED", "u")
     assert (nested[0].data.params, nested[0].data.metrics) == ({"alpha": "1"}, {"f1": 0.9})
     assert pictures == ["a.png"]
+
+
+def test_a_file_that_a_run_left_is_read_again_and_one_that_it_did_not_leave_is_none(registry):
+    run = registry.start_run(registry.name, run_name="run-1")
+    run.log(files={"curves.json": b"{}"})
+    run.finish()
+    assert registry.run_file(run.run_id, "curves.json") == b"{}"
+    assert registry.run_file(run.run_id, "other.json") is None
 
 
 def test_an_address_that_does_not_answer_is_one_sentence_without_its_password(monkeypatch):

@@ -150,6 +150,7 @@ def test_roles_runs_and_owners_are_the_same_by_rest_and_by_mlflow(tmp_path: Path
         assert rest.versions() == full.versions()
         assert rest.find_run("run-1") == full.find_run("run-1") == replace(SUMMARY, version="1")
         assert rest.find_run("run-2") is None
+        assert rest.lineage() == full.lineage()
         for _ in range(2):
             rest.set_aliases(champion="2", candidate=None, previous="1")
         assert [found.alias for found in full.versions()] == ["previous", "champion", ""]

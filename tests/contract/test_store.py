@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from autoretrain.adapters.store import Store
+from autoretrain.adapters.store.expressions import Span
+from autoretrain.adapters.store.predictions import Traffic
 from autoretrain.adapters.store.store import Purged
 from autoretrain.domain.deployment import Deployment, Experiment, ModelArtefact
 from autoretrain.domain.messages import Label, LabelKind
@@ -12,6 +14,10 @@ from autoretrain.domain.spec import ExperimentMode
 from tests.contract.store_records import NOON, after, drawn, new_label, prediction, report
 
 EXPERIMENT = Experiment(mode=ExperimentMode.SHADOW, version="2", digest="d2", percent=0)
+
+
+def traffic(store: Store, span: Span) -> list[Traffic]:
+    return store.traffic(since=NOON, span=span)
 
 
 def artefact(version: str, digest: str) -> ModelArtefact:
@@ -132,6 +138,57 @@ def test_predictions_are_counted_by_version_and_time(store: Store) -> None:
         store.count_predictions(version="1", since=None),
         store.count_predictions(version="1", since=after(2)),
     ] == [3, 2, 1]
+
+
+def test_traffic_is_counted_by_span_version_and_label_in_order_of_time(store: Store, other_store: Store) -> None:
+    spam = {"label": Label.SPAM}
+    store.add_predictions(
+        [
+            prediction(1),
+            prediction(2, at=after(1.5), role="candidate"),
+            prediction(3, at=after(1.5), **spam),
+            prediction(4, at=after(59), model_version="2"),
+            prediction(5, at=after(61)),
+        ]
+    )
+    other_store.add_predictions([prediction(6, at=after(1))])
+    by_minute = [(row.started_at, row.version, row.label, row.messages) for row in traffic(store, "minute")]
+    by_hour = [(row.started_at, row.version, row.label, row.messages) for row in traffic(store, "hour")]
+    assert by_minute == [
+        (after(1), "1", Label.HAM, 2),
+        (after(1), "1", Label.SPAM, 1),
+        (after(59), "2", Label.HAM, 1),
+        (after(61), "1", Label.HAM, 1),
+    ]
+    assert by_hour == [
+        (NOON, "1", Label.HAM, 2),
+        (NOON, "1", Label.SPAM, 1),
+        (NOON, "2", Label.HAM, 1),
+        (after(60), "1", Label.HAM, 1),
+    ]
+    [day, *_] = traffic(store, "day")
+    assert (day.started_at, day.messages) == (datetime(2026, 3, 1, tzinfo=UTC), 3)
+
+
+def test_traffic_before_a_time_is_not_counted(store: Store) -> None:
+    store.add_predictions([prediction(1), prediction(2, at=after(1.5)), prediction(3)])
+    assert [row.messages for row in store.traffic(since=after(1.5), span="hour")] == [2]
+
+
+def test_another_model_of_the_same_database_is_looked_at_over_the_same_connections(store: Store, model: str) -> None:
+    store.add_predictions([prediction(1)])
+    other = store.about(f"{model}-other")
+    other.add_predictions([prediction(2)])
+    assert [
+        [found.prediction_id for found in each.recent_predictions(version=None, since=None, limit=9)]
+        for each in (store, other, other.about(model))
+    ] == [["p1"], ["p2"], ["p1"]]
+
+
+def test_the_newest_predictions_of_one_label_can_be_read(store: Store) -> None:
+    store.add_predictions([prediction(1, label=Label.SPAM), prediction(2), prediction(3, label=Label.SPAM)])
+    found = store.recent_predictions(version=None, since=after(2), limit=9, label=Label.SPAM)
+    assert [each.prediction_id for each in found] == ["p3"]
 
 
 def test_a_window_is_reported_once(store: Store) -> None:

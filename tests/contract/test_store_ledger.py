@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from autoretrain.adapters.store import Store
 from autoretrain.adapters.store.schema import LEDGER
 from autoretrain.domain.deployment import Deployment
+from autoretrain.domain.status import HistoryEntry
+from tests.contract.store_records import after
 
 RECORDS = [{"decision": "RETRAIN", "drift": 0.23}, {"decision": "HOLD", "nested": {"b": [1, None], "a": "Größe\0"}}]
 
@@ -38,6 +40,18 @@ def test_the_newest_decisions_or_a_page_can_be_read(store: Store) -> None:
         [record["sequence"] for record in store.decisions(limit=2, after=0)],
         [record["sequence"] for record in store.decisions(limit=9, after=3)],
     ] == [[4, 5], [1, 2], [4, 5]]
+
+
+def test_the_heads_of_the_newest_decisions_can_be_read_alone(store: Store, other_store: Store) -> None:
+    told = {"decision": "ROLLBACK", "reason": "SpamShareTooHigh", "message": "Größe: 'a' \u2028"}
+    for number in range(3):
+        record = {"at": after(number).isoformat(), **told, "observation": {"at": "2020-01-01", "decision": "other"}}
+        store.append_decision(record)
+    other_store.append_decision({"at": after(9).isoformat(), **told})
+    assert store.decision_heads(limit=2) == [
+        (2, HistoryEntry(at=after(1), **told)),
+        (3, HistoryEntry(at=after(2), **told)),
+    ]
 
 
 def test_an_empty_ledger_is_whole(store: Store) -> None:

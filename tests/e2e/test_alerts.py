@@ -82,4 +82,6 @@ def test_a_run_is_told_to_the_addresses_of_the_secret(place: Place):
 
 
 def told(place: Place, what: str) -> list[Object]:
-    return [alert for alert in received(place) if alert["title"] == f"{place.namespace}.{NAME}: {what}"]
+    """Return what was received of it; what happened at once with it is in the same message."""
+    titles = f"{place.namespace}.{NAME}: "
+    return [alert for alert in received(place) if alert["title"].startswith(titles) and what in alert["title"]]

@@ -12,11 +12,14 @@ import apprise
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from autoretrain.adapters.alert_hours import QuietHours
 from autoretrain.domain.errors import AutoRetrainError
 
 log = logging.getLogger(__name__)
 
 SOCKET_SECONDS = 8
+QUIET_HOURS_FILE = "quiet-hours"
+"""The entry of a Secret, beside the addresses, so that each team has its own."""
 
 
 class AlertSettings(BaseSettings):
@@ -38,6 +41,16 @@ class AlertSettings(BaseSettings):
     smtp_password: SecretStr | None = Field(None, description="Password to log in with.")
     smtp_starttls: bool | None = Field(None, description="Encrypt by STARTTLS; default: unless the port is 25 or 465.")
     alert_email: str | None = Field(None, description="Who gets the mail; several with commas.")
+    quiet_hours: str | None = Field(
+        None,
+        validation_alias=AliasChoices("AUTORETRAIN_ALERT_QUIET_HOURS", "quiet_hours"),
+        description="When only Degraded and RolledBack are told at once, as 22:00-07:00 Europe/Berlin.",
+    )
+    dashboard_url: str = Field(
+        "",
+        validation_alias=AliasChoices("AUTORETRAIN_DASHBOARD_URL", "dashboard_url"),
+        description="Address of the dashboard, for links to decisions; empty: alerts name a command instead.",
+    )
 
 
 def alert_urls(settings: AlertSettings) -> tuple[str, ...]:
@@ -51,6 +64,22 @@ def alert_urls(settings: AlertSettings) -> tuple[str, ...]:
         missing = "ALERT_EMAIL" if settings.smtp_server else "SMTP_SERVER"
         log.warning("no alert is sent by mail: %s is not set", missing)
     return tuple(urls)
+
+
+def quiet_hours_of(settings: AlertSettings) -> QuietHours | None:
+    """Return the quiet hours that `settings` name, or else the file `quiet-hours` beside the file of addresses.
+
+    What can't be understood is logged, and nothing is held back: people would rather be woken than not be told.
+    """
+    text = settings.quiet_hours or ""
+    beside = settings.urls_file.with_name(QUIET_HOURS_FILE) if settings.urls_file else None
+    try:
+        if not text and beside is not None and beside.exists():
+            text = beside.read_text(encoding="utf-8").strip()
+        return QuietHours.parse(text) if text else None
+    except (OSError, UnicodeDecodeError, AutoRetrainError) as error:
+        log.error("there are no quiet hours: %s", error)
+        return None
 
 
 def _read_urls(path: Path) -> list[str]:

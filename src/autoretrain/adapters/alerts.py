@@ -1,89 +1,98 @@
 """How a transition reaches people: over Apprise, from a thread of its own for each address, so that no pass ever waits.
 
 Addresses hold credentials: no log, error or repr of this module shows one. Which transitions alert is decided
-elsewhere; here one that comes again, as after a crash between two writes, is only kept from being told twice.
+elsewhere; here one that comes again, as after a crash, is only kept from being told twice. What waits and what was told
+is kept in an outbox, where there is one, and outlives the process.
 """
 
+import hashlib
+import json
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Protocol
 
-import apprise
-import stamina
+from pydantic import ValidationError
 
-from autoretrain.adapters.alert_addresses import AlertSettings, alert_urls, open_service
+from autoretrain.adapters import records
+from autoretrain.adapters.alert_addresses import AlertSettings, alert_urls, open_service, quiet_hours_of
+from autoretrain.adapters.alert_channel import AlertCounts, Channel, KeptChannel, Pace
+from autoretrain.adapters.alert_delivery import Trial, keep_addresses_out_of_logs, try_each
+from autoretrain.adapters.alert_hours import QuietHours
+from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.plan import Alert
+
+__all__ = ["AlertCounts", "AlertSender", "Outbox", "Trial"]
 
 log = logging.getLogger(__name__)
 
-# An alert is delivered within 60 s or counted as failed: three attempts, short socket timeouts, short waits between.
-ATTEMPTS = 3
-FIRST_WAIT_SECONDS = 2.0
-LONGEST_WAIT_SECONDS = 10.0
-GIVE_UP_SECONDS = 50.0
-CAPACITY = 100
-RENOTIFY_SECONDS = 300.0
-CLOSE_SECONDS = 5.0
+GROUP_SECONDS: Final = 2.0
+"""How long an alert waits for others of its pass, or of the pass that follows at once."""
 
-_SEVERITY = {
-    "Degraded": apprise.NotifyType.FAILURE,
-    "RolledBack": apprise.NotifyType.WARNING,
-    "PerformanceLow": apprise.NotifyType.WARNING,
-    "DriftDetected": apprise.NotifyType.WARNING,
-    "NoNewData": apprise.NotifyType.WARNING,
-    "Promoted": apprise.NotifyType.SUCCESS,
-}
+RENOTIFY_SECONDS: Final = 300.0
+FIRST_WAIT_SECONDS: Final = 2.0
+LONGEST_WAIT_SECONDS: Final = 60.0
+GIVE_UP_SECONDS: Final = 3600.0
+CAPACITY: Final = 100
+CLOSE_SECONDS: Final = 5.0
+
+
+class Outbox(Protocol):
+    """Where what waits is kept: one text. The store of a model is one."""
+
+    def outbox(self) -> str:
+        """Return what was kept last, empty at first. Raises AutoRetrainError where it can't be read."""
+
+    def keep_outbox(self, text: str) -> None:
+        """Keep `text` in place of what was kept. Raises AutoRetrainError where it can't be written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertCounts:
-    """Alerts by how they ended, over one address or several.
-
-    `dropped` found a queue full or closed; `repeated` was told lately.
-    """
-
-    delivered: int = 0
-    failed: int = 0
-    dropped: int = 0
-    repeated: int = 0
-
-    def __add__(self, other: "AlertCounts") -> "AlertCounts":
-        return AlertCounts(
-            delivered=self.delivered + other.delivered,
-            failed=self.failed + other.failed,
-            dropped=self.dropped + other.dropped,
-            repeated=self.repeated + other.repeated,
-        )
+class _Kept:
+    channels: dict[str, KeptChannel] = field(default_factory=dict)
 
 
 class AlertSender:
-    """Sends alerts to every address. `send` returns at once; `close` waits for what is under way, with a limit."""
+    """Sends alerts to every address. `send` does not wait for one; `close` waits for what is under way, with a limit.
+
+    Whatever an address does, alerts to the others go on. One that fails is tried again, ever more slowly, for an hour.
+    """
 
     def __init__(
         self,
         urls: Sequence[str],
         *,
+        quiet_hours: QuietHours | None = None,
+        group_seconds: float = GROUP_SECONDS,
         renotify_seconds: float = RENOTIFY_SECONDS,
         first_wait_seconds: float = FIRST_WAIT_SECONDS,
+        give_up_seconds: float = GIVE_UP_SECONDS,
         capacity: int = CAPACITY,
-        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`capacity` bounds the alerts that wait for one address. Raises AutoRetrainError for what is no address."""
-        _keep_credentials_out_of_logs()
+        """`capacity` bounds what waits for one address, as Pace says. Raises AutoRetrainError where one is none."""
+        keep_addresses_out_of_logs()
         services = [open_service(url, place=f"alert address {number}") for number, url in enumerate(urls, start=1)]
-        self._channels = [
-            _Channel(
-                service,
-                first_wait_seconds=first_wait_seconds,
-                capacity=capacity,
-                memory=_Memory(renotify_seconds, clock),
-            )
-            for service in services
-        ]
+        pace = Pace(
+            group_seconds=group_seconds,
+            renotify_seconds=renotify_seconds,
+            first_wait_seconds=first_wait_seconds,
+            longest_wait_seconds=LONGEST_WAIT_SECONDS,
+            give_up_seconds=give_up_seconds,
+            capacity=capacity,
+            quiet_hours=quiet_hours,
+            now=now,
+        )
+        self._outbox: Outbox | None = None
+        self._keeping = threading.Lock()
+        self._kept_last = True
+        # What is kept names an address by a few digits of its digest: enough to know it again, too few to guess it.
+        names = [hashlib.sha256(url.encode()).hexdigest()[:8] for url in urls]
+        distinct = dict(zip(names, services, strict=True))
+        self._channels = {name: Channel(each, pace, changed=self._keep) for name, each in distinct.items()}
 
     @classmethod
     def from_environment(cls) -> "AlertSender":
@@ -91,133 +100,68 @@ class AlertSender:
 
         Raises AutoRetrainError where the file can't be read or a line of it is no address.
         """
-        return cls(alert_urls(AlertSettings()))
+        settings = AlertSettings()
+        return cls(alert_urls(settings), quiet_hours=quiet_hours_of(settings))
 
     def __repr__(self) -> str:
-        return f"AlertSender({', '.join(channel.name for channel in self._channels) or 'no address'})"
+        return f"AlertSender({', '.join(channel.name for channel in self._channels.values()) or 'no address'})"
 
     @property
     def counts(self) -> AlertCounts:
         """How many alerts were delivered, failed, dropped and kept back so far."""
-        return sum((channel.counts for channel in self._channels), AlertCounts())
+        return sum((channel.counts for channel in self._channels.values()), AlertCounts())
 
     @property
     def counts_by_channel(self) -> dict[str, AlertCounts]:
         """The same by kind of channel, as Slack or E-Mail: addresses of one kind count together."""
         counts: dict[str, AlertCounts] = {}
-        for channel in self._channels:
+        for channel in self._channels.values():
             counts[channel.name] = counts.get(channel.name, AlertCounts()) + channel.counts
         return counts
 
+    def resume(self, outbox: Outbox) -> None:
+        """Go on with what `outbox` holds, and keep there from now on what waits. Never raises."""
+        try:
+            text = outbox.outbox()
+            kept = records.load_json(_Kept, text) if text else _Kept()
+        except (AutoRetrainError, ValidationError) as error:
+            log.warning("alerts that waited can't be read (%s)", type(error).__name__)
+            kept = _Kept()
+        for name, channel in self._channels.items():
+            channel.resume(kept.channels.get(name, KeptChannel()))
+        self._outbox = outbox
+
     def send(self, model_key: str, alert: Alert) -> None:
-        """Hand `alert` over for delivery. Never blocks and never raises."""
-        for channel in self._channels:
+        """Hand `alert` over for delivery. Waits for no address, for the outbox at most, and never raises."""
+        for channel in self._channels.values():
             channel.put(model_key, alert)
+        self._keep()
+
+    def test(self, model_key: str) -> tuple[Trial, ...]:
+        """Send a test to every address, once and past the queues. Return how it went, address by address."""
+        text = f"If you read this, alerts of {model_key} arrive here. Nothing happened, and there is nothing to do."
+        services = [channel.service for channel in self._channels.values()]
+        return try_each(services, title=f"{model_key}: a test of alerts", text=text)
 
     def close(self, timeout: float = CLOSE_SECONDS) -> None:
-        """Take no more alerts and wait at most `timeout` seconds until those that wait are delivered."""
+        """Take no more alerts and wait at most `timeout` seconds until those that may go are delivered."""
         deadline = time.monotonic() + timeout
-        for channel in self._channels:
+        for channel in self._channels.values():
             channel.stop()
-        for channel in self._channels:
+        for channel in self._channels.values():
             channel.join(max(0.0, deadline - time.monotonic()))
 
-
-class _NotDelivered(Exception):  # noqa: N818 - carries no address, since libraries log it
-    """The service said no, or nothing."""
-
-
-class _Memory:
-    """What was told lately. The same transition of a model is told again only after `seconds`."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
-        self._seconds, self._clock = seconds, clock
-        self._told: dict[tuple[str, Alert], float] = {}
-
-    def tells_again(self, key: tuple[str, Alert]) -> bool:
-        """Say whether `key` was told lately; remember it if not."""
-        now = self._clock()
-        self._told = {known: at for known, at in self._told.items() if now - at < self._seconds}
-        if key in self._told:
-            return True
-        self._told[key] = now
-        return False
-
-    def forget(self, key: tuple[str, Alert]) -> None:
-        self._told.pop(key, None)
-
-
-class _Channel:
-    """One address with its queue and its thread; a slow one delays no other."""
-
-    def __init__(self, service: Any, *, first_wait_seconds: float, capacity: int, memory: _Memory) -> None:
-        self.name = str(service.service_name)
-        self._service, self._first_wait_seconds, self._capacity = service, first_wait_seconds, capacity
-        self._memory = memory
-        self._waiting: queue.SimpleQueue[tuple[str, Alert] | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._stopped = False
-        self._totals = dict.fromkeys(("delivered", "failed", "dropped", "repeated"), 0)
-        self._thread = threading.Thread(target=self._run, name=f"alerts to {self.name}", daemon=True)
-        self._thread.start()
-
-    @property
-    def counts(self) -> AlertCounts:
-        with self._lock:
-            return AlertCounts(**self._totals)
-
-    def put(self, model_key: str, alert: Alert) -> None:
-        key = (model_key, alert)
-        with self._lock:
-            if self._stopped or self._waiting.qsize() >= self._capacity:
-                self._totals["dropped"] += 1
-            elif self._memory.tells_again(key):
-                self._totals["repeated"] += 1
+    def _keep(self) -> None:
+        """Write down what waits. Where that fails alerts go on from memory, and the next write has it all."""
+        with self._keeping:
+            if self._outbox is None or not self._channels:
+                return
+            kept = _Kept(channels={name: channel.kept() for name, channel in self._channels.items()})
+            try:
+                self._outbox.keep_outbox(json.dumps(records.dump_record(kept)))
+            except AutoRetrainError as error:
+                if self._kept_last:
+                    log.warning("alerts that wait can't be kept: %s", error)
+                self._kept_last = False
             else:
-                self._waiting.put(key)
-
-    def stop(self) -> None:
-        with self._lock:
-            self._stopped = True
-        self._waiting.put(None)
-
-    def join(self, timeout: float) -> None:
-        self._thread.join(timeout)
-
-    def _run(self) -> None:
-        while (key := self._waiting.get()) is not None:
-            delivered = self._deliver(key[1])
-            with self._lock:
-                self._totals["delivered" if delivered else "failed"] += 1
-                if not delivered:
-                    self._memory.forget(key)
-            if not delivered:
-                log.warning("alert %s of %s could not be delivered to %s", key[1].event, key[0], self.name)
-
-    def _deliver(self, alert: Alert) -> bool:
-        kind = _SEVERITY.get(alert.event, apprise.NotifyType.INFO)
-        try:
-            for attempt in stamina.retry_context(
-                on=_NotDelivered,
-                attempts=ATTEMPTS,
-                timeout=GIVE_UP_SECONDS,
-                wait_initial=self._first_wait_seconds,
-                wait_jitter=self._first_wait_seconds,
-                wait_max=LONGEST_WAIT_SECONDS,
-            ):
-                with attempt:
-                    # Said to be text: else a letter is HTML, and what others wrote becomes part of it.
-                    told = self._service.notify(
-                        title=alert.title, body=alert.message, notify_type=kind, body_format=apprise.NotifyFormat.TEXT
-                    )
-                    if not told:
-                        raise _NotDelivered(self.name)
-        except Exception:  # a library's error must not end the thread, and its text may hold the address
-            return False
-        return True
-
-
-def _keep_credentials_out_of_logs() -> None:
-    """Apprise logs addresses at debug level and the HTTP library logs paths, which hold a webhook's token."""
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+                self._kept_last = True

@@ -77,11 +77,23 @@ Action: TypeAlias = StartTraining | CancelTraining | Deploy | SetAliases
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One transition worth telling a person. `event` is a value of `spec.alerts.on`."""
+    """One transition worth telling a person. `event` is a value of `spec.alerts.events`; no field holds message text.
+
+    `id` is the same each time that one transition is told, after a crash too; empty where nothing tells it from its
+    repetition. `message` is what happened, `figures` the numbers, `done` what the system did about it, `todo` what is
+    left to a person, `see` a link or a command that tells more. Alerts travel between releases and lie in ledgers: a
+    field that is added needs a default.
+    """
 
     event: str
     title: str
     message: str
+    id: str = ""
+    at: datetime | None = None
+    figures: tuple[str, ...] = ()
+    done: str = ""
+    todo: str = ""
+    see: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, select
 
 from autoretrain.adapters.store.database import Part
+from autoretrain.adapters.store.expressions import json_text
 from autoretrain.adapters.store.schema import LEDGER
+from autoretrain.domain.status import HistoryEntry
 
 
 class Ledger(Part):
@@ -42,6 +45,25 @@ class Ledger(Part):
         with self._database.read() as connection:
             rows = sorted(connection.execute(query).all(), key=lambda row: row.sequence)
         return [{**json.loads(row.record), "sequence": row.sequence} for row in rows]
+
+    def decision_heads(self, *, limit: int) -> list[tuple[int, HistoryEntry]]:
+        """What the newest `limit` decisions were and when, without what they rest on; oldest first, with sequences.
+
+        A record is some 20 KB, and a list of many needs 200 bytes of each.
+        """
+        fields = (json_text(LEDGER.c.record, name).label(name) for name in ("at", "decision", "reason", "message"))
+        query = (
+            select(LEDGER.c.sequence, *fields)
+            .where(LEDGER.c.model == self._model)
+            .order_by(LEDGER.c.sequence.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [
+            (sequence, HistoryEntry(at=datetime.fromisoformat(at), decision=decision, reason=reason, message=message))
+            for sequence, at, decision, reason, message in reversed(rows)
+        ]
 
     def verify_ledger(self) -> int | None:
         """The sequence of the first record that is missing or does not fit its hash; None where the chain is whole.

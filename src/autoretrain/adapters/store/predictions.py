@@ -1,6 +1,7 @@
 """Which messages were answered, how, and by which version."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import Row, Select, select
 from sqlalchemy import func as sql
 
 from autoretrain.adapters.store.database import Part
+from autoretrain.adapters.store.expressions import Span, start_of
 from autoretrain.adapters.store.schema import PREDICTIONS
 from autoretrain.domain.messages import Label, Prediction
 
@@ -26,6 +28,16 @@ FIELDS = [
         "other_score",
     )
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """How many messages `version` answered with `label` within one span of time, in any role."""
+
+    started_at: datetime
+    version: str
+    label: Label
+    messages: int
 
 
 class Predictions(Part):
@@ -61,10 +73,14 @@ class Predictions(Part):
         with self._database.read() as connection:
             return [(row.sequence, read_prediction(row)) for row in connection.execute(query)]
 
-    def recent_predictions(self, *, version: str | None, since: datetime | None, limit: int) -> list[Prediction]:
+    def recent_predictions(
+        self, *, version: str | None, since: datetime | None, limit: int, label: Label | None = None
+    ) -> list[Prediction]:
         """The newest `limit` predictions, oldest first; of every version and role where `version` is None."""
         newest = (PREDICTIONS.c.at.desc(), PREDICTIONS.c.sequence.desc())
         query = _only(self._predictions(), version=version, since=since).order_by(*newest).limit(limit)
+        if label is not None:
+            query = query.where(PREDICTIONS.c.label == label.value)
         with self._database.read() as connection:
             return [read_prediction(row) for row in reversed(connection.execute(query).all())]
 
@@ -73,6 +89,24 @@ class Predictions(Part):
         query = select(sql.count()).select_from(PREDICTIONS).where(PREDICTIONS.c.model == self._model)
         with self._database.read() as connection:
             return int(connection.execute(_only(query, version=version, since=since)).scalar_one())
+
+    def traffic(self, *, since: datetime, span: Span) -> list[Traffic]:
+        """What was answered since then, by span, version and label, in order of time; spans without any are left out.
+
+        The first span begins before `since` and is not whole.
+        """
+        parts = (start_of(span, PREDICTIONS.c.at), PREDICTIONS.c.model_version, PREDICTIONS.c.label)
+        query = (
+            select(*parts, sql.count())
+            .where(PREDICTIONS.c.model == self._model, PREDICTIONS.c.at >= since)
+            .group_by(*parts)
+            .order_by(*parts)
+        )
+        with self._database.read() as connection:
+            return [
+                Traffic(started_at=started_at, version=version, label=Label(label), messages=messages)
+                for started_at, version, label, messages in connection.execute(query)
+            ]
 
     def _predictions(self, *more: Any) -> Select[Any]:
         return select(*FIELDS, *more).where(PREDICTIONS.c.model == self._model)

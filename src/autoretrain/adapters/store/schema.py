@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0004"
 """The oldest revision that this code can work with; revisions are numbers in order."""
 
 
@@ -78,7 +78,7 @@ PREDICTIONS = Table(
     Column("asked_at", UtcDateTime),
     UniqueConstraint("model", "prediction_id", name="uq_predictions_id"),
     Index("ix_predictions_version", "model", "model_version", "sequence"),
-    Index("ix_predictions_at", "model", "at"),
+    Index("ix_predictions_traffic", "model", "at", "model_version", "label"),
     Index("ix_predictions_version_at", "model", "model_version", "at"),
     Index(
         "ix_predictions_audit",
@@ -165,4 +165,37 @@ LEDGER = Table(
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("record", Text, nullable=False),
     Column("hash", String(64), nullable=False),
+)
+
+ADVICE = Table(
+    "advice",
+    METADATA,
+    _sequence(),
+    _model(),
+    Column("at", UtcDateTime, nullable=False),
+    Column("situation_id", String(64), nullable=False),
+    Column("situation_at", UtcDateTime, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("advice", String(16)),
+    Column("reason", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("rules", String(16), nullable=False),
+    Column("allowed", Boolean, nullable=False),
+    Column("chat_model", String(256), nullable=False),
+    Column("prompt_version", String(32), nullable=False),
+    Column("calls", Integer, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost", Float),
+    Column("seconds", Float, nullable=False),
+    Index("ix_advice_sequence", "model", "sequence"),
+    Index("ix_advice_at", "model", "at"),
+    sqlite_autoincrement=True,
+)
+
+OUTBOX = Table(
+    "outbox",
+    METADATA,
+    Column("model", String(128), primary_key=True),
+    Column("content", Text, nullable=False),
 )

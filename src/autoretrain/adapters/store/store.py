@@ -1,15 +1,19 @@
 """The whole store behind one name, opened for one model."""
 
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 
 from sqlalchemy import ColumnElement, Table, delete, select
 
+from autoretrain.adapters.store.advice import AdviceRecords
 from autoretrain.adapters.store.audit import Audit
 from autoretrain.adapters.store.database import Database
+from autoretrain.adapters.store.history import History
 from autoretrain.adapters.store.labels import Labels
 from autoretrain.adapters.store.ledger import Ledger
+from autoretrain.adapters.store.outbox import AlertOutbox
 from autoretrain.adapters.store.predictions import Predictions
 from autoretrain.adapters.store.schema import DRIFT_WINDOWS, LABELS, PREDICTIONS
 from autoretrain.adapters.store.serving import Artefacts, Deployments
@@ -28,7 +32,9 @@ class Purged:
     windows: int
 
 
-class Store(Predictions, Audit, Labels, DriftWindows, Artefacts, Deployments, Ledger):
+class Store(
+    Predictions, Audit, Labels, DriftWindows, Artefacts, Deployments, Ledger, AdviceRecords, AlertOutbox, History
+):
     """What the processes of one model share: thread-safe, at most two connections, every call one transaction.
 
     `url` is a SQLAlchemy address (`sqlite:///path` or `postgresql://…`), `model` is `<namespace>.<name>`. Every method
@@ -43,6 +49,12 @@ class Store(Predictions, Audit, Labels, DriftWindows, Artefacts, Deployments, Le
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def about(self, model: str) -> "Store":
+        """Return the same database opened for another model, over the same connections: closing one closes both."""
+        other = copy(self)
+        other._model = model
+        return other
 
     def migrate(self) -> None:
         """Create or upgrade the tables, of all models; nothing happens where they are up to date."""
@@ -59,8 +71,8 @@ class Store(Predictions, Audit, Labels, DriftWindows, Artefacts, Deployments, Le
     def purge(self, *, now: datetime, retention_seconds: float) -> Purged:
         """Delete message texts older than the retention: predictions with their drift windows, reports, audit labels.
 
-        Imported labels stay (they are the operator's own file; `drop_source` deletes them), and so does the ledger,
-        which holds no text.
+        Imported labels stay (they are the operator's own file; `drop_source` deletes them), and so do the
+        ledger and the agent's advice, which hold no text.
         """
         oldest = now - timedelta(seconds=retention_seconds)
         feedback = (LABELS.c.received_at < oldest) & (LABELS.c.kind != LabelKind.IMPORT.value)

@@ -1,14 +1,37 @@
 """Which windows of traffic were measured for drift, and what was found."""
 
 import json
+from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy import ColumnElement, and_, case, select
 from sqlalchemy import func as sql
-from sqlalchemy import select
 
 from autoretrain.adapters.records import dump_record, load_record
 from autoretrain.adapters.store.database import Part
-from autoretrain.adapters.store.schema import DRIFT_WINDOWS
+from autoretrain.adapters.store.predictions import FIELDS, read_prediction
+from autoretrain.adapters.store.schema import DRIFT_WINDOWS, PREDICTIONS
 from autoretrain.domain.drift import DriftReport
+from autoretrain.domain.messages import Label, Prediction
+from autoretrain.domain.training import SCORE_BINS
+
+DOUBTFUL_BELOW = 0.8
+"""An answer of less confidence than this is doubtful: as confidence is calibrated, more than one in five is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowAnswers:
+    """What was answered in one window: how many messages, the spam and the doubtful answers among them.
+
+    `confidence` is the mean, in [0, 1]. `scores` counts messages in SCORE_BINS equal bins of their spam probability.
+    """
+
+    window_id: str
+    messages: int
+    spam: int
+    doubtful: int
+    confidence: float
+    scores: tuple[int, ...]
 
 
 class DriftWindows(Part):
@@ -45,3 +68,74 @@ class DriftWindows(Part):
         with self._database.read() as connection:
             found = connection.execute(query).scalars().all()
         return [load_record(DriftReport, json.loads(text)) for text in reversed(found)]
+
+    def window_answers(self, *, limit: int) -> list[WindowAnswers]:
+        """What was answered in the newest `limit` windows of any version, oldest first.
+
+        A window whose messages are past the retention is left out.
+        """
+        newest = (
+            select(DRIFT_WINDOWS)
+            .where(DRIFT_WINDOWS.c.model == self._model)
+            .order_by(DRIFT_WINDOWS.c.last_sequence.desc())
+            .limit(limit)
+            .subquery()
+        )
+        score, is_spam = PREDICTIONS.c.score, PREDICTIONS.c.label == Label.SPAM.value
+        confidence = case((is_spam, score), else_=1.0 - score)
+        query = (
+            select(
+                newest.c.window_id,
+                sql.count(),
+                _count(is_spam),
+                _count(confidence < DOUBTFUL_BELOW),
+                sql.avg(confidence),
+                *(_count(_in_bin(score, number)) for number in range(SCORE_BINS)),
+            )
+            .join(PREDICTIONS, self._inside(newest.c))
+            .group_by(newest.c.window_id, newest.c.last_sequence)
+            .order_by(newest.c.last_sequence)
+        )
+        with self._database.read() as connection:
+            return [
+                WindowAnswers(
+                    window_id=window_id,
+                    messages=messages,
+                    spam=spam,
+                    doubtful=doubtful,
+                    confidence=mean,
+                    scores=tuple(scores),
+                )
+                for window_id, messages, spam, doubtful, mean, *scores in connection.execute(query)
+            ]
+
+    def window_messages(self, window_id: str) -> list[Prediction]:
+        """The messages of one window in their order; those past the retention are not among them."""
+        query = (
+            select(*FIELDS)
+            .select_from(DRIFT_WINDOWS)
+            .join(PREDICTIONS, self._inside(DRIFT_WINDOWS.c))
+            .where(DRIFT_WINDOWS.c.model == self._model, DRIFT_WINDOWS.c.window_id == window_id)
+            .order_by(PREDICTIONS.c.sequence)
+        )
+        with self._database.read() as connection:
+            return [read_prediction(row) for row in connection.execute(query)]
+
+    def _inside(self, window: Any) -> ColumnElement[bool]:
+        """That a prediction belongs to `window`, the columns of one."""
+        return and_(
+            PREDICTIONS.c.model == self._model,
+            PREDICTIONS.c.model_version == window.model_version,
+            PREDICTIONS.c.role == "champion",
+            PREDICTIONS.c.sequence.between(window.first_sequence, window.last_sequence),
+        )
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return sql.count(case((condition, 1)))
+
+
+def _in_bin(score: ColumnElement[float], number: int) -> ColumnElement[bool]:
+    """The bins of `ml.guarding.score_histogram`: closed below, and the last one above as well."""
+    lower = score >= number / SCORE_BINS
+    return lower if number == SCORE_BINS - 1 else and_(lower, score < (number + 1) / SCORE_BINS)

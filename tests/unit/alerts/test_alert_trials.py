@@ -1,0 +1,31 @@
+"""A test of the addresses goes past the queues and says of each how it went."""
+
+import pytest
+
+from autoretrain.adapters.alerts import AlertSender
+from tests.unit.alerts.receivers import MailServer, WebhookServer, nobody, served
+
+# Apprise imports a module that Python 3.13 no longer has, and does without it there.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+KEY = "default.sms-spam"
+
+
+def test_a_test_says_of_each_address_whether_it_works_and_why_not(webhook):
+    with served(WebhookServer(answers=[403])) as refusing, served(MailServer()) as mail:
+        urls = (f"json://{webhook.address}/", f"json://{refusing.address}/sesame", mail.url, f"xml://{nobody()}/sesame")
+        sender = AlertSender(urls)
+        trials = sender.test(KEY)
+        sender.close()
+    assert [(each.service, each.delivered, each.reason) for each in trials] == [
+        ("JSON", True, ""),
+        ("JSON", False, "it answered 403"),
+        ("E-Mail", True, ""),
+        ("XML", False, "no connection, or no whole answer in time"),
+    ]
+    assert webhook.told == [
+        (
+            f"{KEY}: a test of alerts",
+            f"If you read this, alerts of {KEY} arrive here. Nothing happened, and there is nothing to do.",
+        )
+    ]
