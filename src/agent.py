@@ -1,8 +1,8 @@
-"""`python src/agent.py [--ask "why did you retrain?"]`: questions about the records, answered in plain words."""
+"""`python src/agent.py`: advises as spec.agent says; without an adviser, or with `--ask "why?"`, answers questions."""
 
 import sys
 
 from autoretrain.__main__ import main
 
 if __name__ == "__main__":
-    sys.exit(main(["ask", *sys.argv[1:]]))
+    sys.exit(main(["agent", *sys.argv[1:]]))

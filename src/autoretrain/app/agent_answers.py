@@ -1,27 +1,54 @@
-"""What do the records say about one topic? Sentences from templates, with what is not known said, not left out."""
+"""What do the records say about one topic? Sentences from templates, with what is not known said, not left out.
 
-from collections.abc import Mapping, Sequence
+What rests on a decision names it by its number in the ledger.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from autoretrain.adapters import records
 from autoretrain.decide.narrate import explain, render_table
+from autoretrain.decide.subject import subject_of, versions_of
 from autoretrain.domain.drift import DriftReport
 from autoretrain.domain.plan import Decision, Plan
 from autoretrain.domain.status import CandidateState, Status
 
 SHOWN_DECISIONS = 5
 NOTHING_DECIDED = "Nothing has been decided yet."
+JUDGED = frozenset({Decision.PROMOTE, Decision.HOLD, Decision.REJECT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
-    """All that an answer may rest on; `decisions` and `reports` are oldest first."""
+    """All that an answer may rest on; `decisions` and `reports` are oldest first.
+
+    `version` is the one that is asked about, '' where none is named.
+    """
 
     status: Status
     decisions: Sequence[Mapping[str, Any]]
     reports: Sequence[DriftReport]
+    version: str = ""
+
+
+def cite(decisions: Sequence[Mapping[str, Any]]) -> str:
+    """Return the story of `decisions`, each told with its number; repetitions of one are told once."""
+    told = []
+    for _, same in groupby(decisions, key=lambda record: (record["decision"], record["reason"], record["message"])):
+        group = list(same)
+        first, *more = explain(group).splitlines()
+        told += [f"{first}{_reference(group)}", *more]
+    return "\n".join(told) or NOTHING_DECIDED
+
+
+def _reference(group: Sequence[Mapping[str, Any]]) -> str:
+    numbers = [record["sequence"] for record in group if "sequence" in record]
+    if not numbers:
+        return ""
+    return f" (decision {numbers[0]})" if len(numbers) == 1 else f" (decisions {numbers[0]} to {numbers[-1]})"
 
 
 def tell_status(known: Records) -> str:
@@ -71,8 +98,10 @@ def tell_terms(known: Records) -> str:
 
 
 def tell_quality(known: Records) -> str:
-    lines = [_quality_line(known.status)]
     champion = known.status.champion
+    lines = [_quality_line(known.status)]
+    if known.version and (champion is None or champion.version != known.version):
+        lines.insert(0, f"Version {known.version} is not served, and only what is served is measured live.")
     if champion is not None and champion.metrics is not None:
         metrics = champion.metrics
         lines.append(
@@ -84,14 +113,14 @@ def tell_quality(known: Records) -> str:
 
 def tell_why_retrained(known: Records) -> str:
     started = [record for record in known.decisions if record["decision"] == Decision.RETRAIN]
-    return explain(started[-1:]) if started else "No training run was started in the decisions that are kept."
+    return cite(started[-1:]) if started else "No training run was started in the decisions that are kept."
 
 
 def tell_why_not_retrained(known: Records) -> str:
     if not known.decisions:
         return NOTHING_DECIDED
     newest = known.decisions[-1]
-    lines = [explain([newest])]
+    lines = [cite([newest])]
     if newest.get("plan"):
         lines += ["What was checked then:", render_table(records.load_record(Plan, newest["plan"]))]
     if known.status.breaker_open:
@@ -101,21 +130,41 @@ def tell_why_not_retrained(known: Records) -> str:
 
 
 def tell_candidate(known: Records) -> str:
-    judged = {Decision.PROMOTE, Decision.HOLD, Decision.REJECT}
-    found = [record for record in known.decisions if record["decision"] in judged]
-    lines = [explain(found[-1:])] if found else ["No candidate was judged in the decisions that are kept."]
+    if known.version:
+        return _of_version(known, JUDGED, nothing="was not judged")
+    found = [record for record in known.decisions if record["decision"] in JUDGED]
+    lines = [cite(found[-1:])] if found else ["No candidate was judged in the decisions that are kept."]
     if known.status.candidate is not None:
         lines.append(_judged(known.status.candidate))
     return "\n".join(lines)
 
 
 def tell_rollback(known: Records) -> str:
+    if known.version:
+        return _of_version(known, {Decision.ROLLBACK}, nothing="was not rolled back")
     found = [record for record in known.decisions if record["decision"] == Decision.ROLLBACK]
     if not found:
         return "No version was rolled back in the decisions that are kept."
     count = len(known.status.quarantined)
     kept_out = f"{count} rolled-back version{'s are' if count != 1 else ' is'} kept from being promoted again."
-    return "\n".join([explain(found[-1:]), *([kept_out] if count else [])])
+    return "\n".join([cite(found[-1:]), *([kept_out] if count else [])])
+
+
+def tell_version(known: Records) -> str:
+    """All that is kept about the version that was asked about."""
+    found = [record for record in known.decisions if known.version in versions_of(record)]
+    if not found:
+        return f"No decision that is kept is about version {known.version}."
+    return cite(found[-SHOWN_DECISIONS:])
+
+
+def _of_version(known: Records, decisions: Collection[Decision], *, nothing: str) -> str:
+    found = [
+        record for record in known.decisions if record["decision"] in decisions and subject_of(record) == known.version
+    ]
+    if found:
+        return cite(found[-1:])
+    return f"Version {known.version} {nothing} in the decisions that are kept.\n{tell_version(known)}"
 
 
 def tell_next(known: Records) -> str:
@@ -123,7 +172,7 @@ def tell_next(known: Records) -> str:
 
 
 def tell_history(known: Records) -> str:
-    return explain(known.decisions[-SHOWN_DECISIONS:])
+    return tell_version(known) if known.version else cite(known.decisions[-SHOWN_DECISIONS:])
 
 
 def tell_labels(known: Records) -> str:

@@ -1,37 +1,116 @@
-"""`autoretrain ask` and `python src/agent.py`: questions about the model in plain words, one or a conversation."""
+"""`autoretrain ask` and `autoretrain agent`: questions about the model in plain words, and advice on each situation."""
 
 import argparse
 import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from autoretrain.adapters.chat_model import AgentUnusable, ChatModel
 from autoretrain.adapters.settings import Settings
+from autoretrain.app.advising import Adviser
 from autoretrain.app.agent import answer
-from autoretrain.app.local import LocalWorld
+from autoretrain.app.local import LocalWorld, utc_now
+from autoretrain.app.monitor import repeat
+from autoretrain.app.phrasing import phrase
+from autoretrain.app.signals import Stopped, stopping_on_signals
+from autoretrain.domain.advice import Advice
+from autoretrain.domain.spec import TriggerMode
 
 MAX_DECISIONS = 200
 MAX_REPORTS = 50
+LOOK_SECONDS = 5.0
 GREETING = "Ask about the model: its status, drift, decisions, what comes next. `help` lists more; an empty line ends."
 
 
 def add_commands(commands: Any) -> None:
-    parser = commands.add_parser("ask", help="ask about the records in plain words")
-    parser.add_argument("--ask", metavar="QUESTION", help="answer this one question (default: a conversation)")
-    parser.set_defaults(run=run)
+    for name, run, summary in (
+        ("ask", run_ask, "ask about the records in plain words"),
+        ("agent", run_agent, "advise on each situation, as spec.agent says; without it, ask about the records"),
+    ):
+        parser = commands.add_parser(name, help=summary)
+        parser.add_argument("-f", "--file", type=Path, help="SpamModel document")
+        parser.add_argument("--ask", metavar="QUESTION", help="answer this one question")
+        parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run_ask(arguments: argparse.Namespace) -> int:
     """Answer `--ask`, or every line of the terminal until an empty one or the end of input."""
-    world = LocalWorld.open(Settings(), expect_serving=False)
+    settings = Settings()
+    world = LocalWorld.open(settings, expect_serving=False)
     try:
+        chat = _chat_model(world, settings)
         if arguments.ask is not None:
-            _reply(world, arguments.ask)
+            _reply(world, arguments.ask, chat)
             return 0
         sys.stdout.write(f"{GREETING}\n")
         while question := _next_question():
-            _reply(world, question)
+            _reply(world, question, chat)
         return 0
     finally:
         world.close()
+
+
+def run_agent(arguments: argparse.Namespace) -> int:
+    """Advise until a signal, where the document asks for an adviser; else be asked."""
+    settings = Settings()
+    world = LocalWorld.open(settings, expect_serving=False)
+    try:
+        agent = world.model().spec.agent
+        if arguments.ask is not None or agent.mode is TriggerMode.DISABLED:
+            return run_ask(arguments)
+        chat = ChatModel(agent.model, settings)
+        sys.stdout.write(f"{chat.name} advises on {world.model().key} ({agent.mode}). Ctrl-C ends.\n")
+        sys.stdout.flush()
+        with stopping_on_signals():
+            repeat(advising(world, settings, chat), stop=threading.Event())
+        return 0
+    except Stopped as stopped:
+        return stopped.code
+    finally:
+        world.close()
+
+
+def advising(world: LocalWorld, settings: Settings, chat: ChatModel) -> Callable[[], float]:
+    """Return what looks once, prints what was advised, and returns the seconds until the next look.
+
+    The document may change meanwhile: another model is asked from then on, or none.
+    """
+    adviser = Adviser(world.store, chat, settings, utc_now)
+
+    def look() -> float:
+        agent = world.model().spec.agent
+        if agent.mode is TriggerMode.DISABLED:
+            return LOOK_SECONDS
+        if agent.model != adviser.chat.name:
+            adviser.chat = ChatModel(agent.model, settings)
+        if (advice := adviser.look()) is not None:
+            sys.stdout.write(f"{told(advice)}\n")
+            sys.stdout.flush()
+        return LOOK_SECONDS
+
+    return look
+
+
+def told(advice: Advice) -> str:
+    """Return one line of one piece of advice."""
+    what = advice.choice or advice.outcome
+    illegal = ", not allowed" if advice.choice and not advice.allowed else ""
+    beside = f"{what}{illegal} (the rules: {advice.rules}): {advice.reason}"
+    return f"{advice.at:%Y-%m-%d %H:%M:%S} UTC {advice.situation_id}: {beside}"
+
+
+def _chat_model(world: LocalWorld, settings: Settings) -> ChatModel | None:
+    """Return the document's chat model; None where there is none, or where it can't be used, which is said."""
+    agent = world.model().spec.agent
+    if agent.mode is TriggerMode.DISABLED:
+        return None
+    try:
+        return ChatModel(agent.model, settings)
+    except AgentUnusable as error:
+        sys.stderr.write(f"{error}; answers are from templates\n")
+        return None
 
 
 def _next_question() -> str:
@@ -40,10 +119,11 @@ def _next_question() -> str:
     return sys.stdin.readline().strip()
 
 
-def _reply(world: LocalWorld, question: str) -> None:
+def _reply(world: LocalWorld, question: str, chat: ChatModel | None) -> None:
     """Answer from the records as they are now, since a controller may have written in between."""
     status = world.state.read_status(world.model().key)
     version = status.champion.version if status.champion else None
     reports = world.store.reports(version=version, limit=MAX_REPORTS)
     decisions = world.store.decisions(limit=MAX_DECISIONS)
-    sys.stdout.write(answer(question, status=status, decisions=decisions, reports=reports) + "\n")
+    found = answer(question, status=status, decisions=decisions, reports=reports)
+    sys.stdout.write(f"{phrase(question, found, chat) if chat else found.text}\n")

@@ -1,13 +1,14 @@
 """What do the conditions say? Each is derived from status and evidence; the transition time moves only on a flip.
 
 Ready is normal-true and is about serving alone: evidence, drift and training never clear it. Reconciling and Stalled
-are there only while they are true, as kstatus wants them. Messages carry no count that changes by itself, so that a
-steady pass leaves the status as it was.
+are there only while they are true, as kstatus wants them; AgentAvailable where an adviser is asked. Messages carry no
+count that changes by itself, so that a steady pass leaves the status as it was.
 """
 
 from datetime import datetime
 
 from autoretrain.decide.adoption import pin_problem
+from autoretrain.decide.advice import agent_available
 from autoretrain.decide.drift import champion_windows, read_drift
 from autoretrain.decide.guard import GuardEnd
 from autoretrain.decide.rollout import is_overdue, is_served
@@ -34,6 +35,7 @@ def derive_conditions(observation: Observation) -> tuple[Condition, ...]:
         "Retraining": _retraining(observation),
         "ServingAvailable": _serving_available(observation),
         "Degraded": _degraded(observation),
+        "AgentAvailable": agent_available(observation),
     }
     return tuple(
         set_condition(

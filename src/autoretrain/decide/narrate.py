@@ -19,7 +19,7 @@ def render_table(plan: Plan) -> str:
 
 def narrate(plan: Plan) -> str:
     """Return the plan in plain words: what was decided, why, what is done about it, and what is not known."""
-    lines = [f"{plan.at:%Y-%m-%d %H:%M:%S} UTC: {plan.decision} ({plan.reason}). {_sentence(plan.message)}"]
+    lines = [f"{plan.at:%Y-%m-%d %H:%M:%S} UTC: {plan.decision} ({plan.reason}). {sentence(plan.message)}"]
     found = [finding for finding in plan.findings if finding.verdict is Verdict.TRIGGERED]
     if found:
         lines.append("Found: " + "; ".join(f"{_comparison(finding)}, {finding.message}" for finding in found) + ".")
@@ -32,11 +32,12 @@ def narrate(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def explain(records: Sequence[Mapping[str, Any]]) -> str:
+def explain(records: Sequence[Mapping[str, Any]], *, numbered: bool = False) -> str:
     """Return the story of recorded decisions, oldest first.
 
     A record is what the ledger keeps: `at`, `decision`, `reason`, `message`, `plan` with its findings, `outcomes`.
-    Repetitions of one decision for one reason are told once, with their number.
+    Repetitions of one decision for one reason are told once, with their number. `numbered` puts the sequence of each
+    (of repetitions the last) before it, by which it can be asked for (`chain.build_chain`).
     """
     if not records:
         return "Nothing has been decided yet."
@@ -47,15 +48,16 @@ def explain(records: Sequence[Mapping[str, Any]]) -> str:
             groups[-1].append(record)
         else:
             groups.append([record])
-    return "\n".join(line for group in groups for line in _told(group))
+    return "\n".join(line for group in groups for line in _told(group, numbered=numbered))
 
 
-def _told(group: Sequence[Mapping[str, Any]]) -> list[str]:
+def _told(group: Sequence[Mapping[str, Any]], *, numbered: bool) -> list[str]:
     first, last = group[0], group[-1]
-    times = _when(first) if len(group) == 1 else f"{_when(first)} to {_when(last)}, {len(group)} passes"
-    lines = [f"{times}: {first['decision']} ({first['reason']}). {_sentence(first['message'])}"]
+    times = time_of(first) if len(group) == 1 else f"{time_of(first)} to {time_of(last)}, {len(group)} passes"
+    number = f"{last['sequence']}. " if numbered else ""
+    lines = [f"{number}{times}: {first['decision']} ({first['reason']}). {sentence(first['message'])}"]
     lines += [
-        f"    {_figures(finding)}: {finding['message']}"
+        f"    {figures_of(finding)}: {finding['message']}"
         for finding in last.get("plan", {}).get("findings", ())
         if finding["verdict"] == Verdict.TRIGGERED
     ]
@@ -67,30 +69,33 @@ def _told(group: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _when(record: Mapping[str, Any]) -> str:
+def time_of(record: Mapping[str, Any]) -> str:
+    """Return when a recorded decision was taken."""
     return f"{datetime.fromisoformat(record['at']).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _figures(finding: Mapping[str, Any]) -> str:
-    value, threshold = finding.get("value"), finding.get("threshold")
-    if value is None or threshold is None:
-        return str(finding["check"])
-    return f"{finding['check']} {_number(value)} {finding['comparison']} {_number(threshold)}"
+def figures_of(finding: Mapping[str, Any]) -> str:
+    """Return a recorded finding's check with its comparison as it stands, as `drift 0.08 <= 0.15`."""
+    return _compared(str(finding["check"]), finding.get("value"), finding.get("threshold"), finding.get("comparison"))
 
 
 def _comparison(finding: Finding) -> str:
-    if finding.value is None or finding.threshold is None:
-        return finding.check
-    triggered = finding.value > finding.threshold if finding.comparison == ">" else finding.value < finding.threshold
-    operator = finding.comparison if triggered else _OPPOSITE[finding.comparison]
-    return f"{finding.check} {_number(finding.value)} {operator} {_number(finding.threshold)}"
+    return _compared(finding.check, finding.value, finding.threshold, finding.comparison)
+
+
+def _compared(check: str, value: float | None, threshold: float | None, comparison: str | None) -> str:
+    if value is None or threshold is None or comparison is None:
+        return check
+    triggered = value > threshold if comparison == ">" else value < threshold
+    operator = comparison if triggered else _OPPOSITE[comparison]
+    return f"{check} {number(value)} {operator} {number(threshold)}"
 
 
 def _reasoned(finding: Finding) -> str:
     return f"{finding.reason}: {finding.message}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Return enough digits to see a difference and no more: counts whole, ratios to 2 to 4 places."""
     if value == int(value) and abs(value) >= 1:
         return f"{value:.0f}"
@@ -100,7 +105,8 @@ def _number(value: float) -> str:
     return f"{whole}.{digits:0<2}"
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return `text` with a full stop."""
     return text if text.endswith(".") else f"{text}."
 
 

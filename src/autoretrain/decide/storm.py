@@ -4,14 +4,17 @@ A metric above its threshold is level-triggered: it asks for a run on every pass
 person who asks by hand, or changes the training spec, is not a storm: the cooldown, the back-off, the breaker, the
 guard and the demand for new labels do not hold for them. One run at a time, the daily budget, a rollout, `suspend` and
 a registered model that is somebody else's hold for everybody. A scheduled run counts against the budget and waits for
-the cooldown, like any other.
+the cooldown, like any other. An adviser is held back by all of it; the day's last run is not its to spend, and its word
+counts only beside figures that were measured.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from autoretrain.decide.drift import read_drift
 from autoretrain.decide.guard import is_active
+from autoretrain.decide.performance import read_performance
 from autoretrain.decide.rollout import is_overdue
 from autoretrain.decide.triggers import TriggerKind
 from autoretrain.domain.observation import Observation
@@ -23,7 +26,7 @@ from autoretrain.domain.status import Status
 DAY = timedelta(days=1)
 LEAST_BACKOFF = timedelta(seconds=60)
 LONGEST_BACKOFF = DAY
-LEARNS_FROM_CHANGE = frozenset({TriggerKind.DRIFT, TriggerKind.PERFORMANCE})
+LEARNS_FROM_CHANGE = frozenset({TriggerKind.DRIFT, TriggerKind.PERFORMANCE, TriggerKind.AGENT})
 """What these triggers saw must be in the labels, or a run can't learn it."""
 
 Rule = Callable[[Observation, TriggerKind], Finding | None]
@@ -121,13 +124,25 @@ def _cooldown(observation: Observation, kind: TriggerKind) -> Finding | None:
     return _hold("cooldown", Reason.COOLDOWN_ACTIVE, when)
 
 
-def _budget(observation: Observation, _kind: TriggerKind) -> Finding | None:
+def _budget(observation: Observation, kind: TriggerKind) -> Finding | None:
     allowed = observation.model.spec.triggers.max_runs_per_day
     starts = starts_within_day(observation.status, observation.now)
+    if kind is TriggerKind.AGENT and len(starts) == allowed - 1:
+        return _hold("budget", Reason.BUDGET_SPENT, "the last run of a day's budget is kept for the rules")
     if len(starts) < allowed:
         return None
     again = f"the next is free at {min(starts) + DAY:%Y-%m-%d %H:%M:%S} UTC"
     return _hold("budget", Reason.BUDGET_SPENT, f"{len(starts)} of {allowed} runs started within a day; {again}")
+
+
+def _unmeasured(observation: Observation, kind: TriggerKind) -> Finding | None:
+    """An adviser had figures before it, but they may have gone since."""
+    if kind is not TriggerKind.AGENT:
+        return None
+    findings = (read_drift(observation), *read_performance(observation))
+    if any(finding.verdict is not Verdict.INCONCLUSIVE for finding in findings):
+        return None
+    return _hold("evidence", Reason.EVIDENCE_MISSING, "neither drift nor live quality is known")
 
 
 def _bad_input(observation: Observation, kind: TriggerKind) -> Finding | None:
@@ -200,6 +215,7 @@ _RULES: tuple[Rule, ...] = (
     _breaker,
     _cooldown,
     _budget,
+    _unmeasured,
     _bad_input,
     _labels,
 )

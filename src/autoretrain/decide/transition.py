@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from autoretrain.decide.adoption import adopt_champion, follow_pin
+from autoretrain.decide.advice import read_advice
 from autoretrain.decide.alerts import alerts_between
 from autoretrain.decide.conditions import set_condition
 from autoretrain.decide.guard import read_guard
@@ -24,6 +25,7 @@ from autoretrain.decide.triggers import evaluate_triggers
 from autoretrain.domain.observation import Observation
 from autoretrain.domain.plan import Finding, Outcome, Plan, SetAliases
 from autoretrain.domain.reasons import Reason
+from autoretrain.domain.spec import TriggerMode
 from autoretrain.domain.status import Status
 
 POLL = timedelta(seconds=5)
@@ -95,12 +97,14 @@ def _degraded(observation: Observation, message: str) -> Status:
 
 
 def _standing_findings(observation: Observation) -> tuple[Finding, ...]:
-    """Return every finding of this pass: all triggers, what holds back those that fired, and the guard's."""
+    """Return every finding of this pass: all triggers, what holds back those that fired, advice, and the guard's."""
     triggers = evaluate_triggers(observation)
     found = [finding for trigger in triggers for finding in trigger.findings]
     for trigger in triggers:
         if trigger.fired:
             found += [hold for hold in holds(observation, trigger.kind) if hold not in found]
+    if observation.model.spec.agent.mode is TriggerMode.ADVISE:
+        found.append(read_advice(observation))
     reading = read_guard(observation)
     return (*found, *(reading.findings if reading else ()))
 

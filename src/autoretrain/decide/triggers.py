@@ -6,6 +6,7 @@ A trigger says only that a run is wanted; `storm` says whether one may start.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from autoretrain.decide.advice import read_advice
 from autoretrain.decide.drift import read_drift
 from autoretrain.decide.performance import read_performance
 from autoretrain.decide.schedule import read_schedule
@@ -22,6 +23,7 @@ class TriggerKind(StrEnum):
     PERFORMANCE = "performance"
     DRIFT = "drift"
     SCHEDULE = "schedule"
+    AGENT = "agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +42,11 @@ def evaluate_triggers(observation: Observation) -> tuple[Trigger, ...]:
     """Return every trigger; of those that may act, the first names the run.
 
     What a person asked for comes first, then what is missing, then what was measured; a schedule needs no evidence and
-    comes last.
+    comes after these. An adviser is a trigger only where it may act, and names a run only where nothing else does.
     """
-    policy = observation.model.spec.triggers
+    policy, agent = observation.model.spec.triggers, observation.model.spec.agent
     act = TriggerMode.ACT
+    advised = (Trigger(kind=TriggerKind.AGENT, mode=act, findings=(read_advice(observation),)),)
     return (
         Trigger(kind=TriggerKind.MANUAL, mode=act, findings=(manual(observation),)),
         Trigger(kind=TriggerKind.NO_CHAMPION, mode=act, findings=(no_champion(observation),)),
@@ -51,6 +54,7 @@ def evaluate_triggers(observation: Observation) -> tuple[Trigger, ...]:
         _with_mode(TriggerKind.PERFORMANCE, policy.performance.mode, read_performance(observation)),
         _with_mode(TriggerKind.DRIFT, policy.drift.mode, (read_drift(observation),)),
         Trigger(kind=TriggerKind.SCHEDULE, mode=policy.schedule.mode, findings=(schedule(observation),)),
+        *(advised if agent.mode is act else ()),
     )
 
 

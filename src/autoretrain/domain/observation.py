@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from autoretrain.domain.advice import Advice
 from autoretrain.domain.drift import DriftReport
 from autoretrain.domain.errors import Problem
 from autoretrain.domain.metrics import Estimate
@@ -113,7 +114,7 @@ class Observation:
     `document_problems` says what is wrong with the document as it is now; `model` is then the last one that was good.
     `registry_owner` is whose the registered model is where it is somebody else's; '' where it is ours or nobody's, or
     nothing rests on it now. `highest_ordinal` is the highest run ordinal that jobs or registry tags know of, for a
-    status that was lost.
+    status that was lost. `advice` is the newest of the agent's, without the words that it wrote.
     """
 
     now: datetime
@@ -130,3 +131,4 @@ class Observation:
     registry_owner: str | None = ""
     highest_ordinal: int = 0
     document_problems: tuple[Problem, ...] = ()
+    advice: Advice | None = None

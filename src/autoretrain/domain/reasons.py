@@ -27,6 +27,8 @@ class Reason(StrEnum):
     MANUAL_REQUEST = "ManualRequest"
     NO_REQUEST = "NoRequest"
     TRIGGER_DISABLED = "TriggerDisabled"
+    AGENT_ADVISED = "AgentAdvised"
+    AGENT_SILENT = "AgentSilent"
     # Storm control.
     REGISTRY_OWNED = "RegistryOwned"
     RUN_ACTIVE = "RunActive"

@@ -175,6 +175,17 @@ class AlertsSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSpec:
+    """`model` is provider and name of a chat model, as openai:NAME. What it advises starts a run in mode Act alone."""
+
+    mode: TriggerMode
+    model: str
+
+
+NO_AGENT = AgentSpec(mode=TriggerMode.DISABLED, model="")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpamModelSpec:
     suspend: bool
     data: DataSpec
@@ -187,6 +198,7 @@ class SpamModelSpec:
     guard: GuardSpec
     feedback: FeedbackSpec
     alerts: AlertsSpec
+    agent: AgentSpec = NO_AGENT  # decisions that were recorded before there was one are replayed too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

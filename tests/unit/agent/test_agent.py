@@ -94,7 +94,7 @@ DECISIONS = (
 
 
 def ask(question, *, status=STATUS, decisions=DECISIONS, reports=(REPORT,)):
-    return answer(question, status=status, decisions=decisions, reports=reports)
+    return answer(question, status=status, decisions=decisions, reports=reports).text
 
 
 def test_quality_without_a_label_of_spam_names_no_figure_that_needs_one():

@@ -153,6 +153,11 @@ def test_the_story_tells_numbers_repetitions_and_failures():
     ]
 
 
+def test_a_story_may_carry_the_numbers_by_which_to_ask_on():
+    told = explain([record(0, sequence=4, plan={}), record(1, sequence=5, plan={})], numbered=True)
+    assert told.startswith("5. 2026-03-02 12:00:00 UTC to 2026-03-02 12:01:00 UTC, 2 passes: RETRAIN")
+
+
 def test_a_story_of_nothing_says_so():
     assert explain([]) == "Nothing has been decided yet."
 
