@@ -25,7 +25,7 @@ NEEDS = {
 }
 """The file of the data directory without which a benchmark has nothing to measure; the others need none."""
 
-NAMES = (*NEEDS, "controller_load", "registry", "triggers")
+NAMES = (*NEEDS, "agent", "controller_load", "dashboard", "registry", "triggers")
 LONGEST_SECONDS = 3600
 
 

@@ -29,15 +29,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from local_traffic import answer, deployed_model, label, write_document
+from benchmark_document import document_of
+from local_traffic import answer, label
 from real_messages import data_dir, read_csv
-from replay_world import ReplayWorld, open_replay
 
+from autoretrain.adapters.records import dump_record, load_json
+from autoretrain.adapters.spammodel import parse_spam_model
+from autoretrain.adapters.store import Store
 from autoretrain.app.monitoring import WindowMonitor
 from autoretrain.app.passes import run_pass
+from autoretrain.app.replay_world import ReplayWorld
 from autoretrain.domain.messages import Label, LabelledMessage, Prediction
+from autoretrain.domain.observation import RegistryVersion
 from autoretrain.domain.plan import Decision
-from autoretrain.domain.spec import TrainingSpec
+from autoretrain.domain.spec import SpamModel, TrainingSpec
+from autoretrain.domain.status import Status
 from autoretrain.ml.evaluation import evaluate
 from autoretrain.ml.linear import LinearModel
 from autoretrain.ml.splits import in_holdout
@@ -130,17 +136,16 @@ def deployed_artefact(world: ReplayWorld) -> bytes:
 
 
 def play(
-    directory: Path, rows: Sequence[LabelledMessage], base: Sequence[LabelledMessage], *, reports: float, seed: int
+    world: ReplayWorld, rows: Sequence[LabelledMessage], *, reports: float, seed: int
 ) -> tuple[list[Event], list[Label]]:
     """Let the stream pass; returns what was decided and what was answered."""
-    world = open_replay(directory, base)
     monitor = WindowMonitor(world.store)
     reported = np.random.default_rng(seed).random(len(rows)) < reports
     answered: list[Prediction] = []
     events: list[Event] = []
     arrived = 0
     for first in range(0, len(rows), STEP):
-        served = deployed_model(world.store)
+        served = world.serving.deployed()
         if served is None:
             raise RuntimeError("nothing is deployed")
         start, part = START + first * APART, rows[first : first + STEP]
@@ -158,14 +163,13 @@ def play(
         pairs = [(answered[index], rows[index].label) for index in range(arrived, due)]
         label(world.store, pairs, received_at=now, reported=reported[arrived:due])
         arrived = due
-        monitor.measure(world.model().spec.monitoring, deployed=world.store.deployment(), now=now)
+        monitor.measure(world.model.spec.monitoring, deployed=world.store.deployment(), now=now)
         events += pass_until_quiet(world, now, at=len(answered))
-    world.close()
     return events, [prediction.label for prediction in answered]
 
 
-def play_stream(job: tuple[str, Path, Path, TrainingSpec, float, int]) -> Played:
-    name, data, template, training, reports, seed = job
+def play_stream(job: tuple[str, Path, Path, SpamModel, float, int]) -> Played:
+    name, data, template, model, reports, seed = job
     warnings.simplefilter("ignore")
     truth = json.loads((data / "truth_dev.json").read_text(encoding="utf-8"))["streams"][name]
     lines = (data / "streams" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
@@ -174,17 +178,17 @@ def play_stream(job: tuple[str, Path, Path, TrainingSpec, float, int]) -> Played
     with tempfile.TemporaryDirectory(prefix="autoretrain-recovery-") as temporary:
         directory = Path(temporary) / "world"
         shutil.copytree(template, directory)
-        world = open_replay(directory, base)
+        world = open_replay(directory, base, model=model)
         fixed = LinearModel.load(deployed_artefact(world))
-        world.close()
-        events, answers = play(directory, rows, base, reports=reports, seed=seed)
+        events, answers = play(world, rows, reports=reports, seed=seed)
+        world.store.close()
     promoted = [event for event in events if event.decision is Decision.PROMOTE]
     judged = [event for event in promoted if len(rows) - event.at >= LEAST_REST]
     if not judged:
         # Where nothing was promoted the model of the start went on, while full retraining would have won something.
         runs = [event for event in events if event.decision is Decision.RETRAIN]
         judged = [event for event in runs if len(rows) - event.at >= LEAST_REST][-1:]
-    recoveries = [recover(event, rows, base, fixed=fixed, training=training) for event in judged]
+    recoveries = [recover(event, rows, base, fixed=fixed, training=model.spec.training) for event in judged]
     seen = {canonical(row.text) for row in rows}
     held_out = [row for row in read_csv(data / "uci_holdout_A.csv") if canonical(row.text) not in seen]
     spam = sum(row.label is Label.SPAM for row in held_out)
@@ -290,22 +294,36 @@ def print_totals(played: Sequence[Played]) -> bool:
     return enough and worst <= MOST_LOST
 
 
-def first_champion(directory: Path, base: Sequence[LabelledMessage], *, profile: str) -> TrainingSpec:
+def open_replay(directory: Path, base: Sequence[LabelledMessage], *, model: SpamModel) -> ReplayWorld:
+    """The world that `first_champion` has left in `directory`, or an empty one."""
+    store = Store(f"sqlite:///{(directory / 'store.db').as_posix()}", model=model.key)
+    store.migrate()
+    world, status, served = ReplayWorld(model, store, base), directory / "status.json", store.deployment()
+    if status.exists():
+        world.status = load_json(Status, status.read_text(encoding="utf-8"))
+    if served is not None:
+        champion = RegistryVersion(version=served.version, digest=served.digest, alias="", run_id="")
+        world.registry.registered.append(champion)
+        world.registry.set_aliases(champion=served.version)
+    return world
+
+
+def first_champion(directory: Path, base: Sequence[LabelledMessage], *, profile: str) -> SpamModel:
     """Train and promote the first model by passes of the loop itself, a day and a half before the streams."""
     spec = {
         "training": {"profile": profile},
         "monitoring": {"window": {"size": WINDOW, "minSamples": 200}, "audit": {"rate": str(AUDIT_RATE)}},
         "triggers": {"schedule": {"mode": "Disabled"}},
     }
-    write_document(directory, spec)
-    world = open_replay(directory, base)
+    model = parse_spam_model(document_of(spec), uid="benchmark", generation=1)
+    world = open_replay(directory, base, model=model)
     pass_until_quiet(world, START - timedelta(hours=36), at=0)
-    training = world.model().spec.training
     served = world.store.deployment()
-    world.close()
+    (directory / "status.json").write_text(json.dumps(dump_record(world.status)), encoding="utf-8")
+    world.store.close()
     if served is None:
         sys.exit("the first model was not promoted")
-    return training
+    return model
 
 
 def main() -> int:
@@ -323,8 +341,8 @@ def main() -> int:
     names = sorted(json.loads((data / "truth_dev.json").read_text(encoding="utf-8"))["streams"])
     names = [name for name in names if any(part in name for part in options.stream or [""])]
     with tempfile.TemporaryDirectory(prefix="autoretrain-recovery-") as template:
-        training = first_champion(Path(template), read_csv(data / "uci_train_A.csv"), profile=options.profile)
-        jobs = [(name, data, Path(template), training, options.reports, options.seed) for name in names]
+        model = first_champion(Path(template), read_csv(data / "uci_train_A.csv"), profile=options.profile)
+        jobs = [(name, data, Path(template), model, options.reports, options.seed) for name in names]
         print(f"seed {options.seed}, profile {options.profile}, {AUDIT_RATE:.0%} audited, ", end="")
         print(f"{options.reports:.0%} reported, labels {WINDOW} messages late")
         print(HEADER, flush=True)

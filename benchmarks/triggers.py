@@ -30,7 +30,6 @@ from real_messages import data_dir
 from trigger_corpus import TriggerCorpus
 from trigger_scenarios import MET, SUPPRESSED, WINDOW, Scenario, drift, ordinary
 
-from autoretrain.app.local import LocalWorld
 from autoretrain.app.monitoring import WindowMonitor
 from autoretrain.decide.transition import decide
 from autoretrain.domain.deployment import Deployment
@@ -48,7 +47,7 @@ def make_pass(scenario: Scenario, *, seed: int, mlflow: str, template: Path) -> 
         directory = Path(temporary)
         shutil.copyfile(template, directory / "store.db")
         write_document(directory, scenario.spec)
-        world = open_world(directory, kind=LocalWorld, mlflow=mlflow)
+        world = open_world(directory, mlflow=mlflow)
         reports: list[DriftReport] = []
         if scenario.champion:
             world.store.put_artefact(champion)
@@ -109,7 +108,7 @@ class Bench:
         self._corpus, self._seed = corpus, seed
         self._mlflow = f"sqlite:///{(directory / 'mlflow.db').as_posix()}"
         write_document(directory, {})
-        world = open_world(directory, kind=LocalWorld)
+        world = open_world(directory)
         world.close()
         self._template = directory / "store.db"
 

@@ -17,9 +17,11 @@ from typing import Any, Final
 from autoretrain.adapters.mlflow_connection import MlflowConnection
 from autoretrain.adapters.mlflow_server import server_command
 from autoretrain.adapters.records import load_record
+from autoretrain.adapters.registry_lineage import read_lineage
 from autoretrain.adapters.tracking_mlflow import TrainingRun
 from autoretrain.domain.deployment import ModelArtefact
 from autoretrain.domain.errors import ArtefactRejected
+from autoretrain.domain.lineage import Lineage
 from autoretrain.domain.observation import RegistryVersion
 from autoretrain.domain.training import TrainingSummary
 from autoretrain.ml.artefact import digest_of
@@ -52,6 +54,23 @@ class MlflowRegistry:
             held = self._held_roles(client) if found else {}
             roles = {version: role for role in reversed(ROLES) if (version := held.get(role))}
             return tuple(_registry_version(entry, alias=roles.get(str(entry.version), "")) for entry in found)
+
+    def lineage(self) -> tuple[Lineage, ...]:
+        """Every version with what it came from, oldest first; none where the model is not registered."""
+        with self._connection.session() as client:
+            found = self._search(client)
+            held = self._held_roles(client) if found else {}
+            roles = {version: role for role in reversed(ROLES) if (version := held.get(role))}
+            return tuple(
+                read_lineage(
+                    str(entry.version),
+                    entry.tags,
+                    alias=roles.get(str(entry.version), ""),
+                    run_id=entry.run_id or "",
+                    created_milliseconds=int(entry.creation_timestamp or 0),
+                )
+                for entry in found
+            )
 
     def set_aliases(self, *, champion: str | None, candidate: str | None, previous: str | None) -> None:
         """Let exactly these versions hold the roles. Repeating it repairs what was left half done."""
@@ -94,6 +113,18 @@ class MlflowRegistry:
                 return None
             summary = load_record(TrainingSummary, json.loads(found[0].tags["summary"]))
             return replace(summary, version=str(found[0].version))
+
+    def run_file(self, run_id: str, name: str) -> bytes | None:
+        """The artefact `name` of a run; None where that run left none of that name."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        with self._connection.session() as client:
+            location = client.get_run(run_id).info.artifact_uri
+            repository = get_artifact_repository(location, tracking_uri=self._connection.tracking_uri)
+            if all(file.path != name for file in repository.list_artifacts()):
+                return None
+            with tempfile.TemporaryDirectory(prefix="autoretrain-") as directory:
+                return Path(repository.download_artifacts(name, directory)).read_bytes()
 
     def start_run(self, experiment: str, *, run_name: str, tags: Mapping[str, str] | None = None) -> TrainingRun:
         """Begin an MLflow run at the registry's own address."""

@@ -14,9 +14,11 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from autoretrain.adapters.records import load_record
+from autoretrain.adapters.registry_lineage import read_lineage
 from autoretrain.adapters.registry_login import Login, no_login
 from autoretrain.domain.deployment import ModelArtefact
 from autoretrain.domain.errors import AutoRetrainError
+from autoretrain.domain.lineage import Lineage
 from autoretrain.domain.observation import RegistryVersion
 from autoretrain.domain.training import TrainingSummary
 
@@ -77,6 +79,22 @@ class RestRegistry:
                     digest=_tags(entry).get("digest", ""),
                     alias=roles.get(entry["version"], ""),
                     run_id=entry.get("run_id", ""),
+                )
+                for entry in self._search(http)
+            )
+
+    def lineage(self) -> tuple[Lineage, ...]:
+        """Every version with what it came from, oldest first; none where the model is not registered."""
+        with self._session() as http:
+            held = _held_roles(self._model(http))
+            roles = {version: role for role in reversed(ROLES) if (version := held.get(role))}
+            return tuple(
+                read_lineage(
+                    entry["version"],
+                    _tags(entry),
+                    alias=roles.get(entry["version"], ""),
+                    run_id=entry.get("run_id", ""),
+                    created_milliseconds=int(entry.get("creation_timestamp", 0)),
                 )
                 for entry in self._search(http)
             )

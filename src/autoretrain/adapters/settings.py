@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     )
     dashboard_show_messages: bool = Field(
         False,
-        description="Show messages as they were sent, to everybody; else words that the model does not know are masked.",
+        description="Show messages as they were sent, to everybody; else words that few messages have are masked.",
     )
     dashboard_namespaces: str = Field(
         "", description="On a cluster: namespaces whose SpamModels the dashboard shows, with commas; * for all."
@@ -104,6 +104,24 @@ class Settings(BaseSettings):
         86_400, ge=60, description="Age in seconds up to which a message counts in /metrics/performance."
     )
     root_path: str = Field("", description="Path below which a proxy shows the HTTP API, as /sms; empty: none.")
+    agent_base_url: str = Field(
+        "", description="Address of a server that speaks spec.agent.model's API; empty: the provider's own."
+    )
+    agent_api_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key for that address; the provider's own is read by its own name, as OPENAI_API_KEY.",
+    )
+    agent_interval_seconds: int = Field(60, ge=1, description="Least time between two questions to the chat model.")
+    agent_seconds: float = Field(30, gt=0, le=600, description="Most time for one advice or answer, all calls of it.")
+    agent_tokens_per_call: int = Field(2000, ge=1, description="Most tokens of one answer of the chat model.")
+    agent_calls_per_day: int = Field(500, ge=0, description="Most calls of the chat model for advice within a day.")
+    agent_tokens_per_day: int = Field(1_000_000, ge=0, description="Most tokens for advice within a day, in and out.")
+    agent_input_price: float | None = Field(
+        None, ge=0, description="Dollars for a million tokens that the chat model reads; empty: no cost is told."
+    )
+    agent_output_price: float | None = Field(
+        None, ge=0, description="Dollars for a million tokens that it writes; empty: no cost is told."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR."
     )
@@ -113,6 +131,10 @@ class Settings(BaseSettings):
 
     def resolved_serving_url(self) -> str:
         return self.serving_url or f"http://{self.host}:{self.serving_port}"
+
+    def monitor_url(self) -> str:
+        """Where the monitor of this machine gives its metrics."""
+        return f"http://{self.host}:{self.monitor_port}"
 
 
 def settings_problems(error: ValidationError, *, prefix: str = "AUTORETRAIN_") -> str:

@@ -49,7 +49,7 @@ CLUSTER_ONLY = (
     "monitoring.podTemplate",
     "monitoring.prometheus",
     "alerts.secretRef",
-    "agent",
+    "agent.secretRef",
 )
 # What an API server knows of every object's metadata.
 _METADATA = frozenset(
@@ -217,6 +217,7 @@ def _build_spec(spec: Mapping[str, Any]) -> SpamModelSpec:
         "guard": _snake(spec["guard"]),
         "feedback": _snake(spec["feedback"]),
         "alerts": {"on": spec["alerts"]["events"]},
+        "agent": {"mode": spec["agent"]["mode"], "model": spec["agent"]["model"]},
     }
     return records.load_record(SpamModelSpec, shaped)
 

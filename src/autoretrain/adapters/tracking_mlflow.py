@@ -17,6 +17,8 @@ _LONGEST_VALUE: Final = 500
 class TrainingRun:
     """One run in MLflow, open until `finish`. Parameters and tags are text; metrics are numbers."""
 
+    keeps_files: Final = True
+
     def __init__(self, connection: MlflowConnection, *, run_id: str, run_name: str, experiment_id: str) -> None:
         self._connection = connection
         self.run_id = run_id

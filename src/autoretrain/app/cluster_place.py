@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 import stamina
@@ -18,7 +19,7 @@ from autoretrain.adapters.request_annotations import ANNOTATIONS, PREFIX
 from autoretrain.app.place import Look
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.metrics import ClassificationMetrics
-from autoretrain.domain.status import Status
+from autoretrain.domain.status import HistoryEntry, Status
 
 MODELS: Final = "spammodels.autoretrain.dev"
 DECISIONS: Final = "spammodeldecisions.autoretrain.dev"
@@ -60,10 +61,14 @@ class ClusterPlace:
     def suspended(self) -> bool:
         return bool(self._model()["spec"].get("suspend", False))
 
-    def decisions(self, *, limit: int) -> Sequence[Mapping[str, Any]]:
-        kept = self.calls.list_labelled(DECISIONS, {f"{PREFIX}spammodel": self.name})
-        oldest_first = sorted(kept, key=lambda each: int(each["spec"]["sequence"]))
-        return [_record(each["spec"]) for each in oldest_first[-limit:]]
+    def decisions(self, *, limit: int, after: int | None = None) -> Sequence[Mapping[str, Any]]:
+        oldest_first = self._kept_decisions()
+        if after is not None:
+            return [_record(each) for each in oldest_first if int(each["sequence"]) > after][:limit]
+        return [_record(each) for each in oldest_first[-limit:]]
+
+    def heads(self, *, limit: int) -> Sequence[tuple[int, HistoryEntry]]:
+        return [(int(each["sequence"]), _head(each)) for each in self._kept_decisions()[-limit:]]
 
     def comparison(self) -> list[dict[str, Any]]:
         """Return what was measured of each version that has a role when it was trained, and the champion live."""
@@ -106,6 +111,10 @@ class ClusterPlace:
     def _model(self) -> Object:
         return self.calls.get(MODELS, self.name)
 
+    def _kept_decisions(self) -> list[Mapping[str, Any]]:
+        kept = self.calls.list_labelled(DECISIONS, {f"{PREFIX}spammodel": self.name})
+        return sorted((each["spec"] for each in kept), key=lambda spec: int(spec["sequence"]))
+
 
 def _record(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the whole record, or where a release wrote it that we can't read, what the object says itself."""
@@ -114,7 +123,12 @@ def _record(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     except ValueError:
         record = None
     told = {name: spec[name] for name in ("at", "decision", "reason", "message")}
-    return told | record if isinstance(record, dict) else told
+    return (told | record if isinstance(record, dict) else told) | {"sequence": int(spec["sequence"])}
+
+
+def _head(spec: Mapping[str, Any]) -> HistoryEntry:
+    told = {name: str(spec[name]) for name in ("decision", "reason", "message")}
+    return HistoryEntry(at=datetime.fromisoformat(spec["at"]), **told)
 
 
 def _row(role: str, version: str, metrics: ClassificationMetrics | None) -> dict[str, Any]:

@@ -1,18 +1,20 @@
 """Reads the evidence of one model from the store and the live server, in the form that the core decides on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from autoretrain.adapters.evidence_metrics import Evidence
+from autoretrain.adapters.live_figures import LiveFigures
 from autoretrain.adapters.store import Store
-from autoretrain.app.serving_client import ServingClient
 from autoretrain.decide.change import find_change
+from autoretrain.domain.advice import Advice
 from autoretrain.domain.drift import DriftReport
 from autoretrain.domain.errors import ArtefactRejected
 from autoretrain.domain.messages import Label, LabelledMessage
 from autoretrain.domain.observation import GuardEvidence, LabelSupply, Performance
-from autoretrain.domain.spec import MonitoringSpec, SpamModel, SpamModelSpec, TriggersSpec
+from autoretrain.domain.spec import MonitoringSpec, SpamModel, SpamModelSpec, TriggerMode, TriggersSpec
 from autoretrain.domain.status import GuardState, ModelRef, Status
 from autoretrain.ml.drift.detector import DriftDetector
 from autoretrain.ml.drift.references import GoldenHam
@@ -27,6 +29,14 @@ CHANGE_LABELS = 2000
 """More windows and labels need not be looked at to know that there are enough since a change."""
 
 
+class LiveServer(Protocol):
+    """What is asked of the server that answers; in a replay the model itself does."""
+
+    def labels_of(self, messages: Sequence[str], *, version: str) -> list[Label] | None: ...
+
+    def figures(self) -> dict[str, LiveFigures]: ...
+
+
 @dataclass(slots=True)
 class EvidenceReader:
     """Keeps nothing but what it scored with last: the previous model by digest, the golden ham by version.
@@ -36,7 +46,7 @@ class EvidenceReader:
     """
 
     store: Store
-    serving: ServingClient
+    serving: LiveServer
     counts_requests: bool = True
     _models: dict[str, LinearModel] = field(default_factory=dict)
     _golden: dict[str, GoldenHam] = field(default_factory=dict)
@@ -93,6 +103,13 @@ class EvidenceReader:
     def _distinct_labels(self, since: datetime) -> Sequence[LabelledMessage]:
         """The newest labels of messages predicted since then, as a run would find them before it caps the sources."""
         return select_trusted(self.store.labels(predicted_since=since)[-CHANGE_LABELS:], max_source_share=1.0).rows
+
+    def advice(self, spec: SpamModelSpec) -> Advice | None:
+        """Return the agent's newest, without what the chat model wrote: it is not ours, and nothing rests on it."""
+        if spec.agent.mode is TriggerMode.DISABLED:
+            return None
+        newest = self.store.advice(limit=1)
+        return replace(newest[0], reason="") if newest else None
 
     def guard(self, status: Status) -> GuardEvidence | None:
         """Measure what the fresh champion does; None while nothing is guarded."""

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
 from autoretrain.adapters.registry_mlflow import MlflowRegistry
 from autoretrain.adapters.settings import Settings
@@ -11,9 +12,12 @@ from autoretrain.adapters.store import Store
 from autoretrain.app.evidence import live_performance
 from autoretrain.app.local import LocalWorld
 from autoretrain.app.place import LocalPlace, Place
+from autoretrain.app.trainer import RunDirectory
 from autoretrain.domain.observation import Performance
 from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import Status
+
+LOG_BYTES: Final = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +33,16 @@ class Reach:
     """One model, and the parts of it that can be reached from here.
 
     `store` is None where the store of its namespace was not given to this process: messages, windows and labels are
-    then out of reach, while status and decisions are not.
+    then out of reach, while status and decisions are not. `problem` says what is the matter with one that was given and
+    can't be used. `runs` is the directory of this machine's training runs.
     """
 
     key: str
     place: Place
     store: Store | None
     registry: MlflowRegistry
+    problem: str = ""
+    runs: Path | None = None
 
     def performance(self, seen: Seen, *, now: datetime) -> Performance | None:
         """Return live figures with their intervals; None without a champion, a store or labels."""
@@ -43,12 +50,22 @@ class Reach:
             return None
         return live_performance(self.store, seen.status.champion, spec=seen.model.spec, now=now)
 
+    def log_of(self, run_name: str) -> str:
+        """Return the end of what a run of this machine has printed so far; empty where there is nothing."""
+        if self.runs is None:
+            return ""
+        try:
+            written = RunDirectory(self.runs / run_name).log.read_bytes()
+        except OSError:
+            return ""
+        return written[-LOG_BYTES:].decode("utf-8", errors="replace")
+
 
 class Fleet(Protocol):
     """The models that can be looked at. Everything raises AutoRetrainError where it can't be read."""
 
     def look(self) -> dict[str, Seen]:
-        """Return every model as it is now, by `<namespace>.<name>`."""
+        """Return every model as it is now or was moments ago, by `<namespace>.<name>`."""
 
     def reach(self, key: str) -> Reach:
         """Return the way to one model. Raises AutoRetrainError where there is none of that name."""
@@ -71,8 +88,8 @@ class LocalFleet:
         return {model.key: Seen(model=model, status=self.world.state.read_status(model.key))}
 
     def reach(self, key: str) -> Reach:
-        place = LocalPlace(self.world, key)
-        return Reach(key=key, place=place, store=self.world.store, registry=self.world.registry())
+        place, runs = LocalPlace(self.world, key), self.world.state.runs(key)
+        return Reach(key=key, place=place, store=self.world.store, registry=self.world.registry(), runs=runs)
 
     def close(self) -> None:
         self.world.close()

@@ -3,7 +3,7 @@
 import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
@@ -54,9 +54,10 @@ class LabelQueue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoreQueue:
-    """The store of this machine."""
+    """The store of this machine; `source` is whose the labels are."""
 
     store: Store
+    source: str = field(default_factory=lambda: f"terminal-{getpass.getuser()}")
 
     def draw(self) -> DrawnMessage | None:
         drawn = self.store.labels_to_ask(limit=1, now=datetime.now(UTC))
@@ -72,7 +73,7 @@ class StoreQueue:
         given = NewLabel(
             label=label,
             kind=LabelKind.AUDIT,
-            source=f"terminal-{getpass.getuser()}",
+            source=self.source,
             trusted=True,
             received_at=datetime.now(UTC),
             prediction_id=message.prediction_id,

@@ -18,7 +18,7 @@ from autoretrain.app.passes import PassResult
 from autoretrain.app.serving_client import ServingClient
 from autoretrain.app.state import StateDirectory
 from autoretrain.app.trainer import LocalTrainer
-from autoretrain.decide.alerts import alerts_between
+from autoretrain.decide.alerts import TOLD_AGAIN, Pointer, alerts_between, as_of
 from autoretrain.domain.deployment import Deployment, Experiment
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.observation import Observation, RegistryVersion, Served
@@ -45,6 +45,8 @@ class LocalWorld:
     expect_serving: bool
     notify: Callable[[str, Alert], None] = lambda _key, _alert: None
     keep_last_document: bool = False
+    dashboard_url: str = ""
+    _told_before: bool = field(init=False, default=False)
     _document: DocumentInForce = field(init=False)
     _serving: ServingClient = field(init=False)
     evidence: EvidenceReader = field(init=False)
@@ -145,6 +147,7 @@ class LocalWorld:
             registry=self._registry_versions(now) if needs_registry else None,
             highest_ordinal=self._recorded_ordinal() if status.run_ordinal == 0 else status.run_ordinal,
             document_problems=self._document.problems,
+            advice=self.evidence.advice(model.spec),
         )
 
     def apply(self, action: Action, observation: Observation) -> None:
@@ -167,16 +170,30 @@ class LocalWorld:
 
     def save(self, result: PassResult) -> None:
         model = result.observation.model
-        if matters(result):
-            self.store.append_decision(decision_record(result))
+        sequence = self.store.append_decision(decision_record(result)) if matters(result) else None
         if result.changed:
             self.write_status(result.status)
-        # What is told is what came about, which is less than the plan where an action failed.
+        self._tell(result, Pointer(dashboard_url=self.dashboard_url, sequence=sequence))
+        self._sync_experiment(model, result.status)
+
+    def _tell(self, result: PassResult, pointer: Pointer) -> None:
+        """Tell what came about, which is less than the plan where an action failed.
+
+        The process before this one may have been killed after it wrote the status: the first pass tells that again.
+        """
+        model, before = result.observation.model, result.observation.status
+        if not self._told_before:
+            before = as_of(before, result.plan.at - TOLD_AGAIN)
+            self._told_before = True
         for alert in alerts_between(
-            result.observation.status, result.status, model_key=model.key, on=model.spec.alerts.on
+            before,
+            result.status,
+            model_key=model.key,
+            on=model.spec.alerts.on,
+            findings=result.plan.findings,
+            pointer=pointer,
         ):
             self.notify(model.key, alert)
-        self._sync_experiment(model, result.status)
 
     def write_status(self, status: Status) -> None:
         """Write the resource as it is now, with `status`; the shape is that of the Kubernetes object."""

@@ -12,7 +12,7 @@ from autoretrain.app.passes import run_pass
 from autoretrain.app.traffic import VersionTraffic, traffic_by_version
 from autoretrain.domain.errors import ArtefactRejected, AutoRetrainError
 from autoretrain.domain.observation import Performance
-from autoretrain.domain.status import Status
+from autoretrain.domain.status import HistoryEntry, Status
 from autoretrain.ml.linear import LinearModel
 from autoretrain.ml.performance import measure_performance
 
@@ -36,8 +36,17 @@ class Place(Protocol):
 
     def suspended(self) -> bool: ...
 
-    def decisions(self, *, limit: int) -> Sequence[Mapping[str, Any]]:
-        """Return the newest `limit` records of the ledger, oldest first."""
+    def decisions(self, *, limit: int, after: int | None = None) -> Sequence[Mapping[str, Any]]:
+        """Return the newest `limit` records of the ledger, oldest first, each with its `sequence`.
+
+        With `after` the first ones after that sequence.
+        """
+
+    def heads(self, *, limit: int) -> Sequence[tuple[int, HistoryEntry]]:
+        """Return what the newest `limit` decisions were and why, each with its sequence, oldest first.
+
+        A list of many needs no more, and a whole record is a hundred times as large.
+        """
 
     def comparison(self) -> list[dict[str, Any]]:
         """Return a row a version, all with the same columns."""
@@ -76,8 +85,11 @@ class LocalPlace:
     def suspended(self) -> bool:
         return self.world.model().spec.suspend
 
-    def decisions(self, *, limit: int) -> Sequence[Mapping[str, Any]]:
-        return self.world.store.decisions(limit=limit)
+    def decisions(self, *, limit: int, after: int | None = None) -> Sequence[Mapping[str, Any]]:
+        return self.world.store.decisions(limit=limit, after=after)
+
+    def heads(self, *, limit: int) -> Sequence[tuple[int, HistoryEntry]]:
+        return self.world.store.decision_heads(limit=limit)
 
     def comparison(self) -> list[dict[str, Any]]:
         """Return traffic and audit quality of each version that answered within the window's age."""

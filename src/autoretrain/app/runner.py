@@ -10,6 +10,7 @@ import httpx
 import structlog
 
 from autoretrain.adapters import spammodel
+from autoretrain.adapters.alert_addresses import AlertSettings
 from autoretrain.adapters.alerts import AlertSender
 from autoretrain.adapters.logs import configure_logging
 from autoretrain.adapters.registry_mlflow import server_command
@@ -26,7 +27,7 @@ from autoretrain.app.steps import Steps
 from autoretrain.app.supervisor import ChildSpec, Supervisor, end_leftovers
 from autoretrain.decide.conditions import find_condition
 from autoretrain.domain.errors import AutoRetrainError
-from autoretrain.domain.spec import SpamModel
+from autoretrain.domain.spec import SpamModel, TriggerMode
 
 STEPS = 4
 START_SECONDS = 120.0
@@ -86,8 +87,15 @@ class LocalController:
         with steps.step("Prepare the data") as notes:
             prepared = prepare_data(self.settings)
             notes.append(f"{len(prepared.rows)} messages, {prepared.source_note}")
-        world = LocalWorld.open(self.settings, expect_serving=True, notify=self._sender.send, keep_last_document=True)
+        world = LocalWorld.open(
+            self.settings,
+            expect_serving=True,
+            notify=self._sender.send,
+            keep_last_document=True,
+            dashboard_url=AlertSettings().dashboard_url,
+        )
         try:
+            self._sender.resume(world.store)
             self._start_services(steps, world.model())
             if not self.only_loop:
                 self._first_model(world, steps)
@@ -97,8 +105,8 @@ class LocalController:
             with second_signal_kills():
                 world.trainer(world.model()).stop()
                 self._supervisor.stop_all()
-                world.close()
                 self._sender.close(timeout=5.0)
+                world.close()
                 sys.stderr.write("\nEverything is stopped.\n")
         return 0
 
@@ -153,6 +161,8 @@ class LocalController:
         ]
         if self.with_dashboard:
             children.append(ChildSpec(name="dashboard", command=(*python, "dashboard"), environment=in_force))
+        if model.spec.agent.mode is not TriggerMode.DISABLED:
+            children.append(ChildSpec(name="agent", command=(*python, "agent"), environment=in_force))
         return children
 
     def _first_model(self, world: LocalWorld, steps: Steps) -> None:

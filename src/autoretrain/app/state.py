@@ -101,11 +101,15 @@ class StateDirectory:
         return records.load_record(Requests, {name: data[name] for name in data.keys() & known}), suspended
 
     def request(self, key: str, *, suspend: bool | None = None, **changes: str) -> None:
-        """Record a manual verb; the next pass acts on it, once."""
+        """Record a manual verb; the next pass acts on it, once. Raises AutoRetrainError where it can't be kept."""
         requests, suspended = self.read_requests(key)
         data = records.dump_record(replace(requests, **changes))
         data["suspend"] = suspended if suspend is None else suspend
-        write_atomically(self._requests_path(key), json.dumps(data))
+        path = self._requests_path(key)
+        try:
+            write_atomically(path, json.dumps(data))
+        except OSError as error:
+            raise AutoRetrainError(f"the request can't be kept: {path} can't be written ({error.strerror})") from None
 
     # One controller at a time.
 

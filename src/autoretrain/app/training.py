@@ -15,11 +15,11 @@ from typing import Protocol
 
 from autoretrain.adapters import records
 from autoretrain.adapters.datasets import data_hash
-from autoretrain.adapters.registry_mlflow import MlflowRegistry
 from autoretrain.adapters.store import Store
-from autoretrain.adapters.tracking_mlflow import TrainingRun
+from autoretrain.app.model_card import TRAINED_UNTIL
+from autoretrain.app.registry import Registry, RunLog
 from autoretrain.app.training_log import TrainingLog, metrics_of
-from autoretrain.app.training_rows import TRAINED_UNTIL, Champion, RunRows, fetch_champion, select_rows
+from autoretrain.app.training_rows import Champion, RunRows, fetch_champion, select_rows
 from autoretrain.decide.promotion import ROWS_THAT_RESTORE_ALPHA
 from autoretrain.domain.deployment import Deployment, ModelArtefact
 from autoretrain.domain.errors import Waiting
@@ -80,7 +80,7 @@ def run_training(
     request: TrainingRequest,
     *,
     store: Store,
-    registry: MlflowRegistry,
+    registry: Registry,
     base: Sequence[LabelledMessage],
     spec: SpamModelSpec,
     now: datetime,
@@ -133,6 +133,7 @@ def run_training(
         progress.stage("Log to MLflow")
         log.variants(trained)
         log.result(trained, summary)
+        log.curves(trained, rows, champion=champion)
         summary = replace(summary, run_id=run.run_id, data_hash=rows_hash, seconds=time.monotonic() - started)
         progress.stage("Register the version")
         registered = registry.register_artefact(
@@ -270,7 +271,7 @@ def _card(
 
 
 @contextmanager
-def _recorded(registry: MlflowRegistry, request: TrainingRequest, *, tags: Mapping[str, str]) -> Iterator[TrainingRun]:
+def _recorded(registry: Registry, request: TrainingRequest, *, tags: Mapping[str, str]) -> Iterator[RunLog]:
     """The run in MLflow, closed by how the body ends."""
     run = registry.start_run(request.experiment, run_name=request.run_name, tags=tags)
     try:
@@ -282,7 +283,7 @@ def _recorded(registry: MlflowRegistry, request: TrainingRequest, *, tags: Mappi
     run.finish()
 
 
-def _finish(version: str, *, store: Store, registry: MlflowRegistry) -> ModelArtefact:
+def _finish(version: str, *, store: Store, registry: Registry) -> ModelArtefact:
     """Keep the registered artefact in the store, so that serving needs no registry."""
     kept = store.artefact_by_version(version)
     if kept is None:

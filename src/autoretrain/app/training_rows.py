@@ -1,13 +1,13 @@
 """Which rows does a run train on, which does it judge on, and whom does it judge against?"""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from autoretrain.adapters.registry_mlflow import MlflowRegistry
 from autoretrain.adapters.store import Store
-from autoretrain.domain.deployment import Deployment, ModelArtefact
+from autoretrain.app.model_card import trained_until
+from autoretrain.app.registry import Registry
+from autoretrain.domain.deployment import Deployment
 from autoretrain.domain.errors import ArtefactRejected, BadData
 from autoretrain.domain.messages import AuditedPrediction, Label, LabelKind, LabelledMessage
 from autoretrain.domain.spec import SpamModelSpec
@@ -18,9 +18,6 @@ from autoretrain.ml.linear import LinearModel
 from autoretrain.ml.splits import in_holdout
 from autoretrain.ml.text import canonical
 from autoretrain.ml.trust import prior_weights, select_trusted
-
-TRAINED_UNTIL = "trained_until"
-"""Key of the card: the prediction time of the newest label that the version learnt from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +43,7 @@ class RunRows:
     everything: tuple[LabelledMessage, ...]
 
 
-def fetch_champion(store: Store, registry: MlflowRegistry, *, deployed: Deployment | None = None) -> Champion | None:
+def fetch_champion(store: Store, registry: Registry, *, deployed: Deployment | None = None) -> Champion | None:
     """What is to be served now, from the store or else the registry; None where nothing is.
 
     On a cluster the store does not say what that is: then `deployed` does.
@@ -66,7 +63,7 @@ def fetch_champion(store: Store, registry: MlflowRegistry, *, deployed: Deployme
         digest=deployment.digest,
         model=model,
         regimes=tuple((item.name, item.texts) for item in references.sets if item.name != BASE),
-        trained_until=_trained_until(artefact),
+        trained_until=trained_until(artefact),
     )
 
 
@@ -144,8 +141,3 @@ def traffic_spam_share(store: Store, labels: Sequence[LabelledMessage], *, least
 
 def _messages_behind(sample: Sequence[AuditedPrediction]) -> float:
     return sum(1 / row.probability for row in sample)
-
-
-def _trained_until(artefact: ModelArtefact) -> datetime | None:
-    stamp = json.loads(artefact.card or "{}").get(TRAINED_UNTIL)
-    return datetime.fromisoformat(stamp) if stamp else None

@@ -1,4 +1,4 @@
-"""Look at one's own data before anything trains on it, by what the document asks of it."""
+"""Look at one's own data before anything trains on it, and write histories to try policies on (`backtest --stream`)."""
 
 import argparse
 import sys
@@ -9,13 +9,14 @@ from autoretrain.adapters import spammodel
 from autoretrain.adapters.datasets import Floors, check_dataset
 from autoretrain.adapters.labelled_files import Reading
 from autoretrain.adapters.settings import Settings
+from autoretrain.cli import histories
 from autoretrain.domain.spec import DataFormat, DataSpec, SpamModelSpec
 
 SPAM_LABEL_HELP = "the value that means spam; the other one of the file means ham"
 
 
 def add_commands(commands: Any) -> None:
-    data = commands.add_parser("data", help="check a file of labelled messages")
+    data = commands.add_parser("data", help="check a file of labelled messages; write a history of messages")
     actions = data.add_subparsers(dest="action", required=True)
     check = actions.add_parser("check", help="counts, duplicates, conflicts, dropped rows, sizes of the splits")
     check.add_argument("path", type=Path)
@@ -25,6 +26,7 @@ def add_commands(commands: Any) -> None:
     check.add_argument("--label-field", help="default: the document's spec.data.labelField")
     check.add_argument("--spam-label", help=f"{SPAM_LABEL_HELP} (default: the document's spec.data.labelMap)")
     check.set_defaults(run=run_check)
+    histories.add_actions(actions)
 
 
 def run_check(arguments: argparse.Namespace) -> int:

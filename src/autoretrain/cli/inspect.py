@@ -1,41 +1,23 @@
-"""Look, without changing anything: status, explain, compare, backtest."""
+"""Look, without changing anything: status and compare."""
 
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-from autoretrain.adapters import records, spammodel
-from autoretrain.adapters.settings import Settings
-from autoretrain.app.local import LocalWorld
+from autoretrain.adapters import spammodel
 from autoretrain.cli.where import add_place_options, open_place
-from autoretrain.decide.backtest import replay
-from autoretrain.decide.narrate import explain
-from autoretrain.domain.observation import Observation
-from autoretrain.domain.plan import Plan
 from autoretrain.domain.status import Status
-
-MAX_RECORDS = 10_000
 
 
 def add_commands(commands: Any) -> None:
     for name, run, about in (
         ("status", show_status, "champion, evidence, run and conditions"),
-        ("explain", show_explanation, "the story of the decisions, with their numbers"),
         ("compare", show_comparison, "champion and second version, side by side"),
-        ("backtest", show_backtest, "decide the recorded observations again, under a changed document if given"),
     ):
         parser = commands.add_parser(name, help=about)
-        if name == "backtest":
-            parser.add_argument("name", nargs="?", help="the model (default: the document's)")
-            parser.add_argument("-f", "--file", type=Path, help="SpamModel document")
-        else:
-            add_place_options(parser)
-        if name in {"status", "compare"}:
-            parser.add_argument("--json", action="store_true", help="as JSON")
-        if name == "explain":
-            parser.add_argument("--last", type=int, default=20, help="how many decisions (default: 20)")
+        add_place_options(parser)
+        parser.add_argument("--json", action="store_true", help="as JSON")
         parser.set_defaults(run=run)
 
 
@@ -81,12 +63,6 @@ def render_status(key: str, status: Status) -> str:
     return "\n".join(lines) + "\n"
 
 
-def show_explanation(arguments: argparse.Namespace) -> int:
-    with open_place(arguments) as place:
-        sys.stdout.write(explain(place.decisions(limit=arguments.last)) + "\n")
-    return 0
-
-
 def show_comparison(arguments: argparse.Namespace) -> int:
     """Show what the versions that answer did lately; of a cluster's, what was measured of those with a role."""
     with open_place(arguments) as place:
@@ -113,17 +89,3 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-
-def show_backtest(arguments: argparse.Namespace) -> int:
-    """Replay the ledger; with --file, under that document's policy."""
-    world = LocalWorld.open(Settings(), expect_serving=False)
-    recorded = world.store.decisions(limit=MAX_RECORDS)
-    spec = world.model().spec if arguments.file else None
-    pairs = [
-        (records.load_record(Observation, row["observation"]), records.load_record(Plan, row["plan"]))
-        for row in recorded
-    ]
-    sys.stdout.write(replay(pairs, spec=spec).render() + "\n")
-    world.close()
-    return 0

@@ -9,7 +9,19 @@ from pydantic import ValidationError
 
 from autoretrain.adapters.logs import configure_logging
 from autoretrain.adapters.settings import Settings, settings_problems
-from autoretrain.cli import ask, data, inspect, labels, operate, services, verbs
+from autoretrain.cli import (
+    alerts,
+    ask,
+    backtest,
+    data,
+    explain,
+    inspect,
+    labels,
+    operate,
+    recommend,
+    services,
+    verbs,
+)
 from autoretrain.domain.errors import AutoRetrainError, BadData, InvalidSpec
 from autoretrain.domain.training import ExitCode
 
@@ -17,14 +29,18 @@ from autoretrain.domain.training import ExitCode
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="autoretrain", description="Keeps a spam classifier fresh and safe.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (operate, services, inspect, verbs, labels, data, ask):
+    for module in (operate, services, inspect, explain, backtest, recommend, verbs, labels, data, ask, alerts):
         module.add_commands(commands)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 failed, 2 wrong usage, 64 bad data or document, 130 Ctrl-C."""
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    arguments, more = parser.parse_known_args(argv)
+    if more and not getattr(arguments, "takes_more", False):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    arguments.more = more
     if getattr(arguments, "file", None):
         # Children and settings read the document's path from the environment.
         os.environ["AUTORETRAIN_SPEC"] = str(arguments.file)

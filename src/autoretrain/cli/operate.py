@@ -28,9 +28,8 @@ def add_commands(commands: Any) -> None:
     demo.add_argument("--keep", action="store_true", help="keep the demo's state in .autoretrain/demo")
     demo.set_defaults(run=run_demo)
 
-    test = commands.add_parser("test", help="run the project's tests")
-    test.add_argument("arguments", nargs=argparse.REMAINDER, help="handed on to pytest")
-    test.set_defaults(run=run_tests)
+    test = commands.add_parser("test", help="run the project's tests; what follows is pytest's")
+    test.set_defaults(run=run_tests, takes_more=True)
 
     migrate = commands.add_parser("migrate", help="bring the store's tables up to date")
     migrate.set_defaults(run=migrate_store)
@@ -71,8 +70,8 @@ def run_tests(arguments: argparse.Namespace) -> int:
     if not Path("tests").is_dir():
         raise AutoRetrainError("the tests are in the repository; run this in its root")
     if importlib.util.find_spec("pytest") is None:
-        raise AutoRetrainError("pytest is not installed; `pip install -r requirements.txt` installs it")
-    return subprocess.call([sys.executable, "-m", "pytest", *arguments.arguments])
+        raise AutoRetrainError("pytest is not installed; `make setup` or `pip install -r requirements/dev.txt` does it")
+    return subprocess.call([sys.executable, "-m", "pytest", *arguments.more])
 
 
 def migrate_store(_arguments: argparse.Namespace) -> int:

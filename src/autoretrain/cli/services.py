@@ -68,6 +68,7 @@ def become(command: list[str]) -> int:
 
 
 def run_monitor(arguments: argparse.Namespace) -> int:
+    from autoretrain.adapters.alert_addresses import AlertSettings
     from autoretrain.adapters.alerts import AlertSender
     from autoretrain.app.local import LocalWorld
     from autoretrain.app.monitor import Monitor, repeat
@@ -80,21 +81,26 @@ def run_monitor(arguments: argparse.Namespace) -> int:
         return publish_figures(settings)
     sender = AlertSender.from_environment()
     world = LocalWorld.open(
-        settings, expect_serving=False, notify=sender.send, keep_last_document=not arguments.check_now
+        settings,
+        expect_serving=False,
+        notify=sender.send,
+        keep_last_document=not arguments.check_now,
+        dashboard_url=AlertSettings().dashboard_url,
     )
     monitor = Monitor(world)
     if arguments.check_now:
         return check.print_check(monitor)
     try:
         with stopping_on_signals(), world.state.lock(purpose="monitor"):
+            sender.resume(world.store)
             if arguments.schedule:
                 run_schedule(world)
             repeat(check.acting_and_printing(monitor), stop=threading.Event())
     except Stopped as stopped:
         return stopped.code
     finally:
-        world.close()
         sender.close()
+        world.close()
     return 0
 
 
@@ -114,12 +120,15 @@ def publish_figures(settings: Settings) -> int:
     metrics = MonitorMetrics()
     sender = open_sender() if settings.status_file is not None else None
     take = functools.partial(sender.send, settings.model) if sender else None
+    test = functools.partial(sender.test, settings.model) if sender else None
     totals = functools.partial(totals_of, sender) if sender else None
     try:
         with stopping_on_signals():
-            monitor_http.serve(metrics.registry, host=settings.host, port=settings.monitor_port, take=take)
+            monitor_http.serve(metrics.registry, host=settings.host, port=settings.monitor_port, take=take, test=test)
             world = open_patiently(lambda: LocalWorld.open(settings, expect_serving=False))
             with contextlib.closing(world):
+                if sender:
+                    sender.resume(world.store)
                 repeat(Monitor(world, metrics, totals).publish, stop=threading.Event())
     except Stopped as stopped:
         return stopped.code
@@ -142,7 +151,9 @@ def open_sender() -> "AlertSender":
 
 def run_dashboard(_arguments: argparse.Namespace) -> int:
     settings = Settings()
-    page = Path(__file__).parent.parent / "dashboard" / "page.py"
+    page = Path(__file__).parent.parent / "dashboard" / "entry" / "main.py"
+    # Each session has threads of its own, and glibc would keep memory apart for each of them.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     return become(
         [
             *(sys.executable, "-m", "streamlit", "run", str(page)),

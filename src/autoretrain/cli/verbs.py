@@ -4,15 +4,15 @@ import argparse
 import getpass
 import sys
 import time
-import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
+from autoretrain.app.manual_verbs import SWITCHES, Verb, changes_of, is_handled
 from autoretrain.app.place import Place
 from autoretrain.cli.where import add_place_options, open_place
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.plan import Decision
-from autoretrain.domain.status import HandledRequests, Status
+from autoretrain.domain.status import Status
 
 FOLLOW_SECONDS: Final = 900.0
 
@@ -44,7 +44,7 @@ def run_verb(arguments: argparse.Namespace) -> int:
         before = place.status()
         changes = requested(arguments, status=before)
         place.request(**changes)
-        if arguments.no_wait or arguments.command in {"suspend", "resume"}:
+        if arguments.no_wait or arguments.command in SWITCHES:
             sys.stdout.write(f"{arguments.command} of {place.key} is requested.\n")
             return 0
         if arguments.command == "retrain" and place.suspended():
@@ -55,25 +55,13 @@ def run_verb(arguments: argparse.Namespace) -> int:
 
 def requested(arguments: argparse.Namespace, *, status: Status) -> dict[str, Any]:
     """Return what the verb changes in the requests. Raises AutoRetrainError where it makes no sense now."""
-    token = uuid.uuid4().hex[:12]
-    who: dict[str, Any] = {"actor": getpass.getuser(), "reason": arguments.reason}
-    match arguments.command:
-        case "suspend" | "resume":
-            return {"suspend": arguments.command == "suspend"}
-        case "retrain" | "rollback":
-            return who | {arguments.command: token}
-        case "approve":
-            waiting = status.candidate.summary.version if status.candidate else ""
-            version = arguments.version.removeprefix("v") or waiting
-            if not version:
-                raise AutoRetrainError("no candidate waits for an approval; see: autoretrain status")
-            return who | {"approve_version": version}
-        case _:
-            if not arguments.force:
-                raise AutoRetrainError("promote goes round the comparison: say --force and give a --reason")
-            if not arguments.reason:
-                raise AutoRetrainError("a forced promotion is recorded: give a --reason")
-            return who | {"promote_version": arguments.version.removeprefix("v"), "promote_token": token}
+    verb = Verb(arguments.command)
+    if verb is Verb.PROMOTE and not arguments.force:
+        raise AutoRetrainError("promote goes round the comparison: say --force and give a --reason")
+    if verb is Verb.PROMOTE and not arguments.reason:
+        raise AutoRetrainError("a forced promotion is recorded: give a --reason")
+    version = getattr(arguments, "version", "")
+    return changes_of(verb, actor=getpass.getuser(), reason=arguments.reason, status=status, version=version)
 
 
 def follow(place: Place, *, command: str, changes: Mapping[str, str], before: Status) -> int:
@@ -103,14 +91,3 @@ def follow(place: Place, *, command: str, changes: Mapping[str, str], before: St
     raise AutoRetrainError(
         f"{command} was requested, but {FOLLOW_SECONDS:.0f} s later it is not done; see: autoretrain status"
     )
-
-
-def is_handled(handled: HandledRequests, changes: Mapping[str, str]) -> bool:
-    """Say whether the request of `changes` was acted on. A promotion is known by its token: versions may recur."""
-    tokens = {
-        "retrain": handled.retrain,
-        "rollback": handled.rollback,
-        "approve_version": handled.approve,
-        "promote_token": handled.promote,
-    }
-    return all(changes[field] == token for field, token in tokens.items() if field in changes)

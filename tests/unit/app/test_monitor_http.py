@@ -1,12 +1,14 @@
 """The monitor's port: metrics for Prometheus, and a door for the controller's alerts where there is one."""
 
 import json
-from dataclasses import asdict
+import threading
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
+from autoretrain.adapters import records
+from autoretrain.adapters.alerts import Trial
 from autoretrain.app.monitor_http import MOST_ALERTS, MOST_BYTES, build_app
 from autoretrain.domain.plan import Alert
 
@@ -24,14 +26,14 @@ def client(taken: list[Alert]) -> httpx.Client:
     return client_of(taken.append)
 
 
-def client_of(take) -> httpx.Client:
+def client_of(take, test=None) -> httpx.Client:
     registry = CollectorRegistry()
     Gauge("some_ratio", "A figure.", registry=registry).set(0.25)
-    return httpx.Client(transport=httpx.WSGITransport(build_app(registry, take)), base_url="http://monitor")
+    return httpx.Client(transport=httpx.WSGITransport(build_app(registry, take, test)), base_url="http://monitor")
 
 
 def body(*alerts: Alert) -> str:
-    return json.dumps([asdict(alert) for alert in alerts])
+    return json.dumps([records.dump_record(alert) for alert in alerts])
 
 
 def test_metrics_are_where_prometheus_looks(client: httpx.Client):
@@ -62,7 +64,7 @@ def test_what_does_not_fit_is_refused_with_its_reason(client, taken, content, st
 
 
 def test_an_alert_that_fits_beside_one_that_does_not_is_not_taken_either(client, taken):
-    content = json.dumps([asdict(PROMOTED), {"event": "Degraded"}])
+    content = json.dumps([records.dump_record(PROMOTED), {"event": "Degraded"}])
     assert client.post("/alerts", content=content).status_code == 422
     assert taken == []
 
@@ -75,3 +77,42 @@ def test_alerts_are_brought_by_post_with_their_length(client, taken):
 
 def test_on_one_machine_nobody_brings_alerts():
     assert client_of(None).post("/alerts", content=body(PROMOTED)).status_code != 202
+
+
+def test_an_alert_of_an_older_controller_is_taken_with_what_it_says(client, taken):
+    old = {"event": "Promoted", "title": PROMOTED.title, "message": PROMOTED.message}
+    assert client.post("/alerts", content=json.dumps([old])).status_code == 202
+    assert taken == [PROMOTED]
+
+
+def test_what_a_newer_controller_says_beside_it_is_left_out(client, taken):
+    new = records.dump_record(PROMOTED) | {"mood": "good"}
+    assert client.post("/alerts", content=json.dumps([new])).status_code == 202
+    assert taken == [PROMOTED]
+
+
+def test_a_test_is_asked_for_by_post_and_answered_address_by_address(taken):
+    trial = Trial(service="Slack", delivered=False, seconds=0.5, reason="it answered 403")
+    client = client_of(taken.append, lambda: (trial,))
+    assert client.get("/alerts/test").status_code == 405
+    answer = client.post("/alerts/test")
+    assert answer.json() == [{"service": "Slack", "delivered": False, "seconds": 0.5, "reason": "it answered 403"}]
+    assert taken == []
+
+
+def test_one_test_goes_on_at_a_time(taken):
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow():
+        began.set()
+        go_on.wait(10)
+        return ()
+
+    client = client_of(taken.append, slow)
+    first = threading.Thread(target=client.post, args=("/alerts/test",))
+    first.start()
+    began.wait(10)
+    assert client.post("/alerts/test").status_code == 429
+    go_on.set()
+    first.join(10)
+    assert client.post("/alerts/test").json() == []

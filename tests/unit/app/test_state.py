@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from autoretrain.app.state import AlreadyRunning, StateDirectory, write_atomically
+from autoretrain.domain.errors import AutoRetrainError
 
 
 def document(**spec):
@@ -65,3 +66,9 @@ def test_a_write_that_fails_leaves_the_old_text(tmp_path):
     with pytest.raises(TypeError):
         write_atomically(target, None)  # type: ignore[arg-type]
     assert json.loads(target.read_text()) == {"old": True}
+
+
+def test_a_request_that_cannot_be_kept_says_which_file_and_why(tmp_path):
+    (tmp_path / "requests").write_text("a file where the directory should be")
+    with pytest.raises(AutoRetrainError, match=r"requests/default\.sms\.json can't be written"):
+        StateDirectory(tmp_path).request("default.sms", retrain="token")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from autoretrain.adapters.records import load_record
+from autoretrain.adapters.records import load_json, load_record
 from autoretrain.adapters.spammodel import parse_spam_model
 from autoretrain.adapters.store import Store
 from autoretrain.app.training import TrainingRequest, run_training
@@ -19,6 +19,7 @@ from autoretrain.domain.messages import Label, LabelKind, LabelledMessage, NewLa
 from autoretrain.domain.observation import RegistryVersion
 from autoretrain.domain.training import SUMMARY_MAX_BYTES, TrainingSummary
 from autoretrain.ml.artefact import digest_of
+from autoretrain.ml.curves import RunCurves
 from autoretrain.ml.drift.references import parse_references
 from autoretrain.ml.linear import LinearModel
 from autoretrain.ml.sample_corpus import generate_corpus, generate_traffic, generate_wave
@@ -42,8 +43,9 @@ class FakeRun:
     registry: "FakeRegistry"
     run_id: str
     variants: list[str] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
     status: str = "RUNNING"
+    keeps_files = True
 
     def log_variant(self, name, *, parameters, metrics, files, tags):
         self.registry.step("log_variant")
@@ -52,7 +54,7 @@ class FakeRun:
 
     def log(self, *, parameters=None, metrics=None, files=None):
         self.registry.step("log")
-        self.files += files or {}
+        self.files |= files or {}
 
     def finish(self, status="FINISHED"):
         self.status = status
@@ -224,7 +226,10 @@ def test_a_first_run_registers_what_it_measured_and_keeps_it_for_serving(first):
     assert digest_of(kept.model) == summary.digest
     assert summary.holdout_metrics.f1 > 0.8
     assert run.status == "FINISHED"
-    assert run.files == ["confusion_matrix.png", "precision_recall.png", "top_terms.png"]
+    assert list(run.files) == ["confusion_matrix.png", "precision_recall.png", "top_terms.png", "curves.json"]
+    curves = load_json(RunCurves, run.files["curves.json"])
+    assert (curves.recent, curves.holdout.champion) == (None, None)
+    assert curves.holdout.candidate.chosen[1] / curves.holdout.spam == summary.holdout_metrics.recall
     card = json.loads(kept.card)
     assert (card["data_source"], card["generated_sample"]) == ("a generated sample", True)
     assert card["metrics"]["f1"] == summary.holdout_metrics.f1
@@ -263,6 +268,15 @@ def test_a_later_run_is_compared_with_the_champion_on_later_rows_than_either_lea
     assert NOW - timedelta(hours=2) < trained_until < summary.recent_newest_at
     # 150 of the rows that it is judged on have labels from there on.
     assert 1 < summary.restores_alpha_from <= retrained.label_cutoff - ROWS_THAT_RESTORE_ALPHA + 1
+
+
+@pytest.mark.slow
+def test_the_curves_of_a_later_run_stand_on_the_rows_of_its_comparison(retrained):
+    curves = load_json(RunCurves, retrained.registry.runs[-1].files["curves.json"])
+    for found, compared in ((curves.holdout, retrained.summary.holdout), (curves.recent, retrained.summary.recent)):
+        assert (found.ham + found.spam, found.spam) == (compared.rows, compared.spam_rows)
+        assert found.candidate.chosen[1] / found.spam == compared.candidate.recall
+        assert found.champion.chosen[0] / found.ham == compared.champion.false_positive_rate
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from autoretrain.cli.main import main
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.metrics import ClassificationMetrics
 from autoretrain.domain.spec import Requests
-from autoretrain.domain.status import CandidateState, HandledRequests, HistoryEntry, ModelRef, PerformanceStatus, Status
+from autoretrain.domain.status import CandidateState, HistoryEntry, ModelRef, PerformanceStatus, Status
 from autoretrain.domain.training import TrainingSummary
 from controller.requests import parse_requests
 
@@ -93,8 +93,8 @@ def test_explain_tells_the_newest_decisions_of_that_model_oldest_first(cluster, 
     cluster.add_decision(11, model="mail", message="another model's")
     assert main(["explain", "sms-spam", "--last", "2", *HERE]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "2026-05-04 12:00:09 UTC: HOLD (Steady). the second last.",
-        "2026-05-04 12:00:10 UTC: RETRAIN (Drift). drifted.",
+        "9. 2026-05-04 12:00:09 UTC: HOLD (Steady). the second last.",
+        "10. 2026-05-04 12:00:10 UTC: RETRAIN (Drift). drifted.",
         "    drift 0.40 > 0.15: far",
     ]
 
@@ -103,7 +103,7 @@ def test_explain_tells_the_newest_decisions_of_that_model_oldest_first(cluster, 
 def test_a_record_that_cant_be_read_is_told_by_what_the_object_says(cluster, capsys, record):
     cluster.add_decision(7, record=record, message="still told")
     assert main(["explain", "sms-spam", *HERE]) == 0
-    assert capsys.readouterr().out == "2026-05-04 12:00:07 UTC: HOLD (Steady). still told.\n"
+    assert capsys.readouterr().out == "7. 2026-05-04 12:00:07 UTC: HOLD (Steady). still told.\n"
 
 
 def test_compare_has_a_row_for_each_version_with_a_role(cluster, capsys):
@@ -205,21 +205,6 @@ def test_a_request_that_no_operator_has_seen_is_not_done(cluster, place, monkeyp
     place.request(retrain="token")
     with pytest.raises(AutoRetrainError, match="later it is not done"):
         verbs.follow(place, command="retrain", changes={"retrain": "token"}, before=Status())
-
-
-@pytest.mark.parametrize(
-    ("changes", "handled"),
-    [
-        ({"retrain": "t"}, HandledRequests(retrain="t")),
-        ({"rollback": "t"}, HandledRequests(rollback="t")),
-        ({"approve_version": "3"}, HandledRequests(approve="3")),
-        ({"promote_version": "3", "promote_token": "t"}, HandledRequests(promote="t")),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
-)
-def test_each_verb_is_handled_by_its_own_token(changes, handled):
-    assert verbs.is_handled(handled, changes | {"actor": "ann", "reason": "why"})
-    assert not verbs.is_handled(HandledRequests(), changes)
 
 
 def test_an_api_server_that_is_away_for_a_moment_is_waited_for_while_a_request_is_followed(cluster, place, capsys):

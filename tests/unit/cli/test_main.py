@@ -146,3 +146,15 @@ def test_a_rollback_with_nothing_to_go_back_to_says_so_and_has_failed(capsys):
 def test_train_takes_its_options_in_any_order():
     arguments = build_parser().parse_args(["train", "--file", "a.yaml", "--run-name", "r-1", "--quiet"])
     assert (str(arguments.file), arguments.run_name, arguments.quiet) == ("a.yaml", "r-1", True)
+
+
+def test_what_follows_test_is_pytests_and_after_another_command_it_is_refused(monkeypatch, tmp_path, capsys):
+    (tmp_path / "tests").mkdir()
+    monkeypatch.chdir(tmp_path)
+    called = []
+    monkeypatch.setattr("autoretrain.cli.operate.subprocess.call", lambda command: called.append(command[3:]) or 0)
+    assert main(["test", "-q", "-k", "drift or label", "tests/unit"]) == 0
+    assert called == [["-q", "-k", "drift or label", "tests/unit"]]
+    with pytest.raises(SystemExit):
+        main(["status", "--quietly"])
+    assert "unrecognized arguments: --quietly" in capsys.readouterr().err

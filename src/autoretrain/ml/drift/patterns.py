@@ -1,5 +1,8 @@
 """Which terms drive a change among the suspects? Ranked by what they say about spam, not by novelty alone."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from autoretrain.ml.drift.corpus import SIGNS, Corpus, Floats, views_of
@@ -8,6 +11,7 @@ from autoretrain.ml.drift.reference import SMALLEST_VIEW
 from autoretrain.ml.drift.references import ReferenceSet
 
 MOST_PATTERNS = 10
+LINK = "<link>"
 _LONGEST = 24
 _LEAST_MESSAGES = 3
 _LEAST_DECADES = 3.0
@@ -38,7 +42,32 @@ def new_spam_patterns(window: Corpus, reference: ReferenceSet) -> tuple[str, ...
         for number, term in enumerate(window.terms)
         if strength[number] >= _LEAST_DECADES and hits[number] >= _LEAST_MESSAGES and _speakable(term)
     ]
-    return tuple("<link>" if term == "@" else term for _, term in sorted(named)[:MOST_PATTERNS])
+    return tuple(LINK if term == "@" else term for _, term in sorted(named)[:MOST_PATTERNS])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermCount:
+    """How many messages hold `term`: `now` of the window, of which `flagged` were called spam, and `then` of the
+    reference."""
+
+    term: str
+    now: int
+    flagged: int
+    then: int
+
+
+def count_terms(patterns: Sequence[str], *, window: Corpus, reference: ReferenceSet) -> list[TermCount]:
+    """Count what `new_spam_patterns` named, in its order."""
+    then = reference.views["whole"].frequency
+    now = dict(zip(window.terms, window.document_frequencies().tolist(), strict=True))
+    flagged = window.select(np.flatnonzero(window.spam)).document_frequencies()
+    spam = dict(zip(window.terms, flagged.tolist(), strict=True))
+    terms = ["@" if pattern == LINK else pattern for pattern in patterns]
+    known = then[reference.numbers_of(terms)].tolist()
+    return [
+        TermCount(term=pattern, now=int(now.get(term, 0)), flagged=int(spam.get(term, 0)), then=int(before))
+        for pattern, term, before in zip(patterns, terms, known, strict=True)
+    ]
 
 
 def _decades(hits: Floats, elsewhere: Floats, *, window: int, reference: int) -> Floats:

@@ -2,7 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from autoretrain.ml.drift.patterns import MOST_PATTERNS
+from autoretrain.ml.drift.corpus import Corpus, terms_of
+from autoretrain.ml.drift.patterns import LINK, MOST_PATTERNS, TermCount, count_terms
+from autoretrain.ml.drift.references import parse_references
 
 CAMPAIGN = "parcel held customs fee unpaid visit http://p{n}.example/track{n} code {n}{n}{n}"
 
@@ -40,3 +42,16 @@ def test_a_secret_that_three_messages_repeat_is_not_named_when_it_is_long_or_has
     leaks = [f"{extra} {extra[::-1]} {' '.join(secrets)}" for extra in traffic().texts(10, seed=3)]
     patterns = report([*rows, *leaks], scores=[0.1] * 240 + [0.9] * 10).new_spam_patterns
     assert not {term for term in patterns if len(term) > 24 or any(map(str.isdigit, term))}
+
+
+def test_the_terms_that_were_named_are_counted_in_the_window_and_in_the_reference(model, reference_bytes):
+    [reference] = parse_references(reference_bytes, threshold=model.threshold).sets
+    known = terms_of(reference.texts[0])[0]
+    texts = [f"{known} parcel at http://a.example/1", "parcel parcel", "nothing here"]
+    window = Corpus.of(texts, [0.9, 0.2, 0.1], threshold=model.threshold)
+    assert count_terms(("parcelx", LINK, "parcel", known), window=window, reference=reference) == [
+        TermCount(term="parcelx", now=0, flagged=0, then=0),
+        TermCount(term=LINK, now=1, flagged=1, then=sum("@" in terms_of(text) for text in reference.texts)),
+        TermCount(term="parcel", now=2, flagged=1, then=sum("parcel" in terms_of(text) for text in reference.texts)),
+        TermCount(term=known, now=1, flagged=1, then=sum(known in terms_of(text) for text in reference.texts)),
+    ]
