@@ -230,6 +230,18 @@ def test_the_dashboard_reads_the_document_that_the_loop_has_in_force(monkeypatch
     assert told.spec == Path("/var/lib/autoretrain/documents/spam.other.json")
 
 
+def test_what_is_asked_for_on_the_dashboard_reaches_the_loop():
+    [state] = [volume for volume in services()["streamlit-dashboard"]["volumes"] if volume.startswith("state:")]
+    assert state in services()["agent-scheduler"]["volumes"]
+    assert not state.endswith(":ro")
+
+
+def test_the_dashboard_asks_the_registry_and_knows_the_operators_key(monkeypatch):
+    told = settings_of("streamlit-dashboard", monkeypatch, AUTORETRAIN_DASHBOARD_KEY="secret")
+    assert told.dashboard_key.get_secret_value() == "secret"
+    assert told.mlflow_tracking_uri == settings_of("agent-scheduler", monkeypatch).mlflow_tracking_uri
+
+
 def test_the_store_is_reached_by_the_socket_and_without_a_password(monkeypatch):
     for name in ("agent-scheduler", "fastapi-serving", "streamlit-dashboard"):
         url = make_url(settings_of(name, monkeypatch).resolved_store_url())

@@ -2,12 +2,20 @@
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import altair as alt
 
 from autoretrain.domain.metrics import Estimate
 
 if TYPE_CHECKING:
     import streamlit as st
+
+# Colours that colour-blind people tell apart, by Okabe and Ito; what they mean is said by words or shapes as well.
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+SKY, PURPLE, GREY = "#56B4E9", "#CC79A7", "#999999"
+
+TIME = "time (UTC)"
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
@@ -20,6 +28,34 @@ def plain(text: str) -> str:
 def clock_time(at: datetime) -> datetime:
     """Return UTC without the zone: tables and charts show it as it is, and the column's name says which it is."""
     return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def told_age(at: datetime, now: datetime) -> str:
+    """Return when that was, and how long ago.
+
+    >>> told_age(datetime(2026, 3, 1, 12, 3, tzinfo=UTC), datetime(2026, 3, 1, 12, 10, tzinfo=UTC))
+    '12:03 UTC, 7 min ago'
+    """
+    minutes = max(0, int((now - at).total_seconds() // 60))
+    if minutes < 60:
+        return f"{at:%H:%M} UTC, {minutes} min ago"
+    hours = minutes // 60
+    return f"{at:%H:%M} UTC, {hours} h ago" if hours < 24 else f"{at:%Y-%m-%d %H:%M} UTC, {hours // 24} d ago"
+
+
+def over_time(unit: Any = alt.Undefined) -> alt.X:
+    """The axis of a chart whose rows have their time in the column TIME: day, and hour of 24.
+
+    With a `unit` of time, in the words of Vega-Lite, bars are as wide as it is.
+    """
+    axis = alt.Axis(format="%d %b %H:%M", labelOverlap=True, tickCount=6)
+    return alt.X(f"{TIME}:T", axis=axis, title=TIME, timeUnit=unit)
+
+
+def draw(chart: alt.Chart | alt.LayerChart, place: Any, *, height: int = 260) -> None:
+    """Draw `chart` in `place`, a column or the page: its legend below, where a phone has room for it."""
+    placed = chart.properties(height=height).configure_legend(orient="bottom", labelLimit=0)
+    place.altair_chart(placed, width="stretch")
 
 
 def show_estimate(column: "st.delta_generator.DeltaGenerator", title: str, estimate: Estimate | None) -> None:

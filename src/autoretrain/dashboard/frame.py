@@ -1,26 +1,33 @@
 """What every page stands in: which model is looked at, who looks, and how an error is shown."""
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 import streamlit as st
 
 from autoretrain.adapters.settings import Settings
 from autoretrain.app.cluster_fleet import ClusterFleet
 from autoretrain.app.fleet import Fleet, LocalFleet, Reach, Seen
-from autoretrain.dashboard.drawing import plain
+from autoretrain.dashboard.drawing import plain, told_age
 from autoretrain.domain.errors import AutoRetrainError
 
-REFRESH_SECONDS = 5
+REFRESH_SECONDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One look of one person at one model. `may_act` says that they may label, promote, roll back and the rest."""
+    """One look of one person at one model, among those of `fleet`.
+
+    `may_act` says that they may label, promote, roll back and the rest. Whoever may act may read messages.
+    """
 
     reach: Reach
     seen: Seen
+    fleet: dict[str, Seen]
     may_act: bool
     show_messages: bool
     now: datetime
@@ -30,57 +37,96 @@ class Visit:
         return self.reach.key
 
 
-@st.cache_resource
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """Every model as it was `at`. `problem` says why it is not known how they are now."""
+
+    fleet: dict[str, Seen]
+    at: datetime
+    problem: str = ""
+
+
+@st.cache_resource(show_spinner=False)
 def open_fleet() -> Fleet:
     settings = Settings()
     return ClusterFleet.open(settings) if settings.dashboard_namespaces else LocalFleet.open(settings)
 
 
-def look_at_fleet() -> dict[str, Seen]:
-    """Return every model; where they can't be read, say so and end the page."""
+@st.cache_resource(show_spinner=False)
+def _last_looks() -> list[Looked]:
+    """The last look that succeeded, for all sessions."""
+    return []
+
+
+def look_at_fleet() -> Looked:
+    """Return every model, or where they can't be read, as they were last. Where they never could be, end the page."""
+    kept = _last_looks()
     try:
-        return open_fleet().look()
+        looked = Looked(fleet=open_fleet().look(), at=datetime.now(UTC))
     except AutoRetrainError as error:
-        st.error(plain(str(error)))
-        st.stop()
+        if not kept:
+            st.error(plain(str(error)))
+            st.stop()
+        return replace(kept[0], problem=str(error))
+    kept[:] = [looked]
+    return looked
 
 
 def visit() -> Visit:
     """Return the model that the page is about; where there is none, say so and end the page."""
-    fleet = look_at_fleet()
-    if not fleet:
+    looked, now = look_at_fleet(), datetime.now(UTC)
+    if looked.problem:
+        st.warning(f"As of {told_age(looked.at, now)}: {plain(looked.problem)}")
+    if not looked.fleet:
         st.info("There is no SpamModel yet. `kubectl apply -f manifests/samples/sms-spam.yaml` makes one.")
         st.stop()
     key = st.session_state.get("model")
-    if key not in fleet:
-        key = next(iter(fleet))
+    if key not in looked.fleet:
+        key = next(iter(looked.fleet))
     settings = Settings()
     try:
         reach = open_fleet().reach(key)
     except AutoRetrainError as error:
         st.error(plain(str(error)))
         st.stop()
+    if reach.problem:
+        st.warning(plain(reach.problem))
     return Visit(
         reach=reach,
-        seen=fleet[key],
+        seen=looked.fleet[key],
+        fleet=looked.fleet,
         may_act=may_act(settings),
         show_messages=settings.dashboard_show_messages,
-        now=datetime.now(UTC),
+        now=now,
     )
+
+
+@contextmanager
+def part() -> Iterator[None]:
+    """Let one part of a page fail alone: what is wrong stands in its place, and the others are drawn."""
+    try:
+        yield
+    except AutoRetrainError as error:
+        st.error(plain(str(error)))
 
 
 def choose_model() -> None:
     """Let the sidebar choose the model; the address of the page carries it, so that a link is about one model."""
-    keys = sorted(look_at_fleet())
-    asked = st.query_params.get("model")
-    if "model" not in st.session_state and asked in keys:
-        st.session_state["model"] = asked
+    keys = sorted(look_at_fleet().fleet)
+    asked, state = st.query_params.get("model"), st.session_state
+    if asked is not None and asked != state.get("addressed"):
+        # Somebody came by a link, or went back; the choice of before stands in an address that we wrote.
+        if asked in keys:
+            state["model"] = asked
+        else:
+            st.warning(f"There is no SpamModel {plain(asked)} here.")
+    if not keys:
+        return
+    if state.get("model") not in keys:
+        state["model"] = keys[0]
     if len(keys) > 1:
         st.sidebar.selectbox("Model", keys, key="model")
-    elif keys:
-        st.session_state["model"] = keys[0]
-    if keys:
-        st.query_params["model"] = st.session_state["model"]
+    st.query_params["model"] = state["addressed"] = state["model"]
 
 
 def ask_for_key() -> None:

@@ -3,22 +3,39 @@
 import streamlit as st
 
 from autoretrain.dashboard.frame import ask_for_key, choose_model
-from autoretrain.dashboard.pages import label, overview
+from autoretrain.dashboard.pages import (
+    agent,
+    candidate,
+    decisions,
+    drift,
+    label,
+    overview,
+    performance,
+    try_it,
+    versions,
+)
 
 
 def show() -> None:
     """Draw the page that is asked for."""
-    st.set_page_config(page_title="AutoRetrain", layout="wide")
     chosen = st.navigation(
         [
             st.Page(overview.show, title="Overview", icon=":material/monitor_heart:", default=True),
+            st.Page(drift.show, title="Drift", icon=":material/ssid_chart:", url_path="drift"),
+            st.Page(decisions.show, title="Decisions", icon=":material/gavel:", url_path="decisions"),
+            st.Page(
+                candidate.show, title="Candidate and champion", icon=":material/compare_arrows:", url_path="candidate"
+            ),
+            st.Page(versions.show, title="Versions", icon=":material/inventory_2:", url_path="versions"),
+            st.Page(try_it.show, title="Try it", icon=":material/science:", url_path="try-it"),
             st.Page(label.show, title="Label", icon=":material/label:", url_path="label"),
+            st.Page(performance.show, title="Performance", icon=":material/speed:", url_path="performance"),
+            st.Page(agent.show, title="Agent", icon=":material/smart_toy:", url_path="agent"),
         ]
+    )
+    st.set_page_config(
+        page_title=f"{chosen.title} · AutoRetrain", page_icon=":material/mark_email_read:", layout="wide"
     )
     choose_model()
     ask_for_key()
     chosen.run()
-
-
-if __name__ == "__main__":
-    show()

@@ -1,0 +1,5 @@
+"""What `autoretrain dashboard` lets Streamlit run."""
+
+from autoretrain.dashboard.page import show
+
+show()
