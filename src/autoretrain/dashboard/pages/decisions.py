@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from autoretrain.dashboard import frame
 from autoretrain.dashboard.drawing import plain, told_age
-from autoretrain.dashboard.frame import REFRESH_SECONDS, Visit, open_fleet, part, visit
+from autoretrain.dashboard.frame import REFRESH_SECONDS, Visit, part, visit
 from autoretrain.dashboard.queries import decisions as queries
 from autoretrain.domain.plan import Decision
 
@@ -37,7 +38,7 @@ def asked_for() -> int | None:
 @st.cache_data(ttl=KEPT_SECONDS, max_entries=32, show_spinner=False)
 def read_heads(key: str, newest: datetime | None, window_id: str) -> list[queries.Head]:
     """Records are only added, and with each the history or the window of the status is another."""
-    return queries.read_heads(open_fleet().reach(key))
+    return queries.read_heads(frame.open_fleet().reach(key))
 
 
 def heads_of(asked: Visit, key: str) -> list[queries.Head]:
