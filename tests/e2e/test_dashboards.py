@@ -55,7 +55,7 @@ def story(place: Place) -> tuple[float, float]:
         wait("accuracy is known", lambda: place.status(NAME).get("performance"), seconds=120)
         wait("the guard's end", lambda: place.at_rest(NAME), seconds=240)
         # Only a run after traffic tells what to expect of its version, which is what the guard holds it to.
-        # It is no better than the first one, and waits for a hand: with Manual from the start there would be no first one.
+        # It is no better than the first one, so it waits for a hand. With Manual from the start there is no first one.
         document["spec"] |= {"data": place.add_file("messages-1", corpus(1)), "promotion": {"approval": "Manual"}}
         place.kube.apply(document, namespace=place.namespace)
         wait("a second version", lambda: place.status(NAME).get("candidate"), seconds=RUN_SECONDS)
