@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-import httpx
-
 from autoretrain.domain.advice import AdviceOutcome
 
 CALLS: Final = 6
@@ -91,16 +89,18 @@ async def _end_tasks() -> None:
     await asyncio.gather(*left, return_exceptions=True)
 
 
-async def bound_response(response: httpx.Response) -> None:
-    """Let no more than ANSWER_BYTES of a response through, and nothing that could unfold to more."""
+async def bound_response(response: Any) -> None:
+    """Let no more than ANSWER_BYTES of a response through, of httpx or a copy of it, and nothing that could unfold."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise TooLarge("the answer is compressed")
-    if isinstance(response.stream, httpx.AsyncByteStream):
-        response.stream = _Bounded(response.stream)
+    # A client takes a stream of its own library alone.
+    kind = next((each for each in type(response.stream).__mro__ if each.__name__ == "AsyncByteStream"), None)
+    if kind is not None:
+        response.stream = type("Bounded", (_Bounded, kind), {})(response.stream)
 
 
-class _Bounded(httpx.AsyncByteStream):
-    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+class _Bounded:
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

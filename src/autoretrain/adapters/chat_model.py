@@ -8,7 +8,7 @@ use.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import httpx
 import pydantic
@@ -111,7 +111,7 @@ class ChatModel:
         ]
         # Figures go to the model that the document names and to nobody else, whatever the environment says of tracing.
         with tracing_context(enabled=False):
-            async with httpx.AsyncClient(**self._client_options()) as client:
+            async with self._client() as client:
                 agent = create_agent(
                     self._open(client),
                     tools=[StructuredTool.from_function(each, name=name) for name, each in tools.items()],
@@ -128,16 +128,28 @@ class ChatModel:
             raise NoAnswer(refused=_is_refusal(ended["messages"][-1]))
         return said
 
-    def _open(self, client: httpx.AsyncClient | None) -> "BaseChatModel":
+    def _client(self) -> Any:
+        """Return a client for one question: connections do not outlive its event loop."""
+        if self.name.startswith("anthropic:"):
+            from anthropic import DefaultAsyncHttpxClient  # of httpx, or of the copy that its release uses
+
+            return DefaultAsyncHttpxClient(**self._client_options())
+        return httpx.AsyncClient(**self._client_options())
+
+    def _open(self, client: Any) -> "BaseChatModel":
         """Return LangChain's model. It answers through `client`, where its provider's library takes one."""
         from langchain.chat_models import init_chat_model
 
         settings, (provider, _, model) = self.settings, self.name.partition(":")
         options: dict[str, Any] = {"base_url": settings.agent_base_url} if settings.agent_base_url else {}
+        # A key for the provider is not for whoever is at another address.
+        key = settings.agent_api_key.get_secret_value() or ("none" if settings.agent_base_url else "")
         if provider == "ollama":
+            client_options = self._client_options()
+            client_options["headers"] |= {"Authorization": f"Bearer {key}"} if key else {}
             options |= {
                 "num_predict": settings.agent_tokens_per_call,
-                "async_client_kwargs": self._client_options(),
+                "async_client_kwargs": client_options,
             }
         else:
             options |= {
@@ -145,17 +157,20 @@ class ChatModel:
                 "timeout": settings.agent_seconds,
                 "max_retries": 0,
             }
-            # A key for the provider is not for whoever is at another address.
-            key = settings.agent_api_key.get_secret_value() or ("none" if settings.agent_base_url else "")
             options |= {"api_key": key} if key else {}
         if provider == "openai" and client is not None:
             options["http_async_client"] = client
-        opened: BaseChatModel = init_chat_model(model, model_provider=provider, **options)
-        return opened
+        opened: Any = init_chat_model(model, model_provider=provider, **options)
+        if provider == "anthropic" and client is not None:
+            # LangChain's takes no client, and has one for the whole process: unbounded, and with connections of an
+            # event loop that is gone by the next question.
+            vars(opened)["_async_client"] = opened._async_client.copy(http_client=client)
+        return cast("BaseChatModel", opened)
 
     def _client_options(self) -> dict[str, Any]:
         return {
             "timeout": self.settings.agent_seconds,
+            "follow_redirects": False,  # Ollama's client would
             "headers": {"Accept-Encoding": "identity"},
             "event_hooks": {"response": [bound_response]},
         }

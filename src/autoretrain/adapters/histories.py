@@ -150,7 +150,7 @@ def _json_fields(lines: Iterator[tuple[int, str]], source: str) -> Iterator[tupl
     for number, line in lines:
         try:
             fields = json.loads(line)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # a number may have too many digits to be one
             raise BadData(source, "is no JSON", line=number) from None
         if not isinstance(fields, dict):
             raise BadData(source, "is no JSON object", line=number)
@@ -196,11 +196,12 @@ def _time(fields: Mapping[str, Any], name: str, *, source: str, line: int) -> da
         return None
     try:
         at = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        utc = at.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         raise BadData(source, f"{name} is no time as 2026-03-02T09:30:00Z", line=line) from None
     if at.tzinfo is None:
         raise BadData(source, f"{name} has no time zone; write it as 2026-03-02T09:30:00Z", line=line)
-    return at.astimezone(UTC)
+    return utc
 
 
 def _label(value: object, *, source: str, line: int) -> Label | None:

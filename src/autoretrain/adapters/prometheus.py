@@ -28,7 +28,11 @@ class Prometheus:
 
     @classmethod
     def at(cls, url: str) -> "Prometheus":
-        return cls(httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_SECONDS))
+        """Return the server at `url`. Raises PrometheusUnavailable where that is no address."""
+        try:
+            return cls(httpx.Client(base_url=url.rstrip("/"), timeout=TIMEOUT_SECONDS))
+        except httpx.InvalidURL as error:
+            raise PrometheusUnavailable(f"Prometheus's address is none: {error}") from None
 
     def instant(self, query: str) -> list[tuple[Labels, float]]:
         """Return the value of each series now. Raises PrometheusUnavailable."""

@@ -6,7 +6,7 @@ keeping. A pass never waits for this; it reads the newest advice from the store.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, Protocol, TypeVar
 
@@ -87,6 +87,7 @@ class Adviser:
     chat: Chat
     settings: Settings
     clock: Callable[[], datetime]
+    _unkept: Advice | None = field(init=False, default=None)
 
     def look(self) -> Advice | None:
         """Ask about the newest situation, if it is due, and keep the answer. Raises AutoRetrainError.
@@ -94,6 +95,8 @@ class Adviser:
         Each is asked about once, over restarts, too; where nobody answered again, until it is too old to matter. There
         is nothing to advise on a candidate or a rollback: these are the gates' and the guard's alone.
         """
+        if self._unkept is not None:
+            return self._keep(self._unkept)
         now = self.clock()
         newest = self.records.decisions(limit=DECISIONS + 1)
         if not newest or not self._is_due(newest[-1], now=now):
@@ -106,17 +109,26 @@ class Adviser:
             question_of(situation), instructions=INSTRUCTIONS, answer=Advised, tools=tools_of(situation)
         )
         advice = judge(exchange, situation, rules=rules, chat_model=self.chat.name, at=self.clock())
-        return replace(advice, sequence=self.records.add_advice(advice))
+        return self._keep(advice)
+
+    def _keep(self, advice: Advice) -> Advice:
+        # What was asked counts in the records alone: a store that can be read but not written must not be a way around
+        # the budget.
+        self._unkept = advice
+        kept = replace(advice, sequence=self.records.add_advice(advice))
+        self._unkept = None
+        return kept
 
     def _is_due(self, record: Mapping[str, Any], *, now: datetime) -> bool:
         last = next(iter(self.records.advice(limit=1)), None)
         if last is None:
             return True
-        if now - last.at < timedelta(seconds=self.settings.agent_interval_seconds):
+        # Distances, as in `decide.advice`: a clock that was set back must not silence the adviser for as long.
+        if abs(now - last.at) < timedelta(seconds=self.settings.agent_interval_seconds):
             return False
         if last.situation_id != _situation_id(record):
             return True
-        return last.outcome in ASK_AGAIN and now - last.situation_at < MAX_AGE
+        return last.outcome in ASK_AGAIN and abs(now - last.situation_at) < MAX_AGE
 
     def _refused_by_budget(self, now: datetime) -> Exchange[Advised] | None:
         """Return the outcome of a question that must not be asked; None where it may."""

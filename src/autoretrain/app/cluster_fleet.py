@@ -7,20 +7,22 @@ here: whoever installs says which, and a namespace that is not among them keeps 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
 from autoretrain.adapters import spammodel
 from autoretrain.adapters.kube_api import KubeApi
-from autoretrain.adapters.kubectl import Object
+from autoretrain.adapters.kubectl import KubectlFailed, Object, Unanswered
 from autoretrain.adapters.registry_mlflow import MlflowRegistry
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
 from autoretrain.app.cluster_place import MODELS, ClusterPlace
-from autoretrain.app.fleet import Reach, Seen, namespaces_of
+from autoretrain.app.fleet import STATUS_UNREADABLE, Reach, Seen, namespaces_of
 from autoretrain.domain.errors import AutoRetrainError, InvalidSpec, StoreUnavailable
 from autoretrain.domain.spec import SpamModel
+from autoretrain.domain.status import Condition, Status
 
 EVERYWHERE: Final = "*"
 FRESH_SECONDS: Final = 2.0
@@ -41,10 +43,13 @@ class ClusterFleet:
     tracking_uri: str
     clock: Callable[[], float] = monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _looked: dict[str, Seen] | None = None
+    _looked: dict[str, Seen] = field(default_factory=dict)
+    _problem: str = ""
+    """Why the last look failed; who waited meanwhile is told the same, and does not wait for another timeout."""
     _fresh_until: float = 0.0
     _models: dict[Generation, SpamModel] = field(default_factory=dict)
-    _opened: dict[str, Store] = field(default_factory=dict)
+    _opened: dict[str, tuple[str, Store]] = field(default_factory=dict)
+    """Namespace -> the address that its store was opened at, and the store."""
 
     @classmethod
     def open(cls, settings: Settings) -> "ClusterFleet":
@@ -54,14 +59,20 @@ class ClusterFleet:
 
     def look(self) -> dict[str, Seen]:
         with self._lock:
-            if self._looked is None or self.clock() >= self._fresh_until:
-                self._looked = self._look()
+            if self.clock() >= self._fresh_until:
+                try:
+                    self._looked, self._problem = self._look(), ""
+                except AutoRetrainError as error:
+                    self._problem = str(error)
                 self._fresh_until = self.clock() + FRESH_SECONDS
+            if self._problem:
+                raise AutoRetrainError(self._problem)
             return dict(self._looked)
 
     def reach(self, key: str) -> Reach:
         namespace, _, name = key.partition(".")
-        seen = self.look().get(key)
+        # While the API server is away, what was seen last can still be shown.
+        seen = self._looked.get(key) or self.look().get(key)
         if seen is None:
             raise AutoRetrainError(f"there is no SpamModel {key} in the namespaces that are shown here")
         registered = seen.model.spec.registered_model_name or key
@@ -75,7 +86,7 @@ class ClusterFleet:
         )
 
     def close(self) -> None:
-        for store in self._opened.values():
+        for _, store in self._opened.values():
             store.close()
         self.api.http.close()
 
@@ -83,34 +94,70 @@ class ClusterFleet:
         resources = {_generation_of(resource): resource for resource in self._resources()}
         # To check a spec takes a hundred times as long as to read a status, and most specs are as they were.
         self._models = {at: self._models.get(at) or _model(resource) for at, resource in resources.items()}
-        return {
-            model.key: Seen(model=model, status=spammodel.parse_status(resources[at].get("status") or {}))
-            for at, model in self._models.items()
-        }
+        return {model.key: Seen(model=model, status=_status(resources[at])) for at, model in self._models.items()}
 
     def _resources(self) -> list[Object]:
         if EVERYWHERE in self.namespaces:
             return self.api.list_all(MODELS)
-        return [each for name in self.namespaces for each in self.api.within(name).list_all(MODELS)]
+        found: list[Object] = []
+        refusal: KubectlFailed | None = None
+        for name in self.namespaces:
+            try:
+                found += self.api.within(name).list_all(MODELS)
+            except Unanswered:
+                raise
+            except KubectlFailed as error:
+                refusal = error  # a namespace that is deleted takes our right to read it along
+        if refusal is not None and not found:
+            raise refusal
+        return found
 
     def _store(self, namespace: str, key: str) -> tuple[Store | None, str]:
         """Return the store, or None and what is the matter with one that was given. One namespace has one address."""
-        address = self.stores / namespace if self.stores else None
-        with self._lock:
-            try:
-                if namespace not in self._opened:
-                    if address is None or not address.is_file():
-                        return None, ""
-                    store = Store(address.read_text().strip(), model=key)
-                    store.check_schema()
-                    self._opened[namespace] = store
-                return self._opened[namespace].about(key), ""
-            except (StoreUnavailable, OSError) as error:
-                return None, str(error)
+        file = self.stores / namespace if self.stores else None
+        try:
+            if file is None or not file.is_file():
+                return None, ""
+            # Read anew each time: a password may be changed, and a file that is gone takes the store back.
+            address = file.read_text().strip()
+            opened = self._opened.get(namespace)
+            if opened is None or opened[0] != address:
+                # Not under the lock: a database that is away takes seconds, and other models do not wait for it.
+                self._opened[namespace] = address, _checked(Store(address, model=key))
+                if opened is not None:
+                    opened[1].close()
+            return self._opened[namespace][1].about(key), ""
+        except (StoreUnavailable, OSError) as error:
+            return None, str(error)
+
+
+def _checked(store: Store) -> Store:
+    try:
+        store.check_schema()
+    except StoreUnavailable:
+        store.close()  # it is tried again at every look, and would leave a connection behind each time
+        raise
+    return store
 
 
 def _generation_of(resource: Object) -> Generation:
     return str(resource["metadata"]["uid"]), int(resource["metadata"]["generation"])
+
+
+def _status(resource: Object) -> Status:
+    """Return what came of a model; of a status that this release can't read, that it needs a person."""
+    try:
+        return spammodel.parse_status(resource.get("status") or {})
+    except AutoRetrainError as error:
+        unread = Condition(
+            type="Stalled",
+            status=True,
+            reason=STATUS_UNREADABLE,
+            message=str(error),
+            observed_generation=_generation_of(resource)[1],
+            last_transition_at=datetime.now(UTC),
+        )
+        return Status(conditions=(unread,))
 
 
 def _model(resource: Object) -> SpamModel:

@@ -18,6 +18,8 @@ from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import Status
 
 LOG_BYTES: Final = 4000
+STATUS_UNREADABLE: Final = "StatusUnreadable"
+"""The reason of the one condition of a status that another release wrote in a shape of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Final
 
 from autoretrain.app.recommend import SIZES, Known
 from autoretrain.decide import thresholds
+from autoretrain.decide.narrate import number
 from autoretrain.domain.spec import SpamModelSpec
 
 LEAST_RUNS: Final = 3
@@ -73,7 +74,7 @@ def _drift(proposals: Proposals, known: Known, spec: SpamModelSpec, *, alarms_pe
         marks += ["in force"] if (each.threshold, each.breaches) == in_force else []
         rows.append(
             (
-                f"{each.threshold:.2f}",
+                number(each.threshold),
                 str(each.breaches),
                 f"{each.per_month:.1f} (<= {each.at_most:.1f})",
                 _delay(each),
@@ -88,7 +89,7 @@ def _drift(proposals: Proposals, known: Known, spec: SpamModelSpec, *, alarms_pe
     header = ("threshold", "breaches", "false alarms a month", "windows until detected", "")
     proposals.parts.append(Part(title=title, header=header, rows=tuple(rows), notes=tuple(notes)))
     proposals.triggers.append(
-        f'drift: {{threshold: "{chosen.threshold:.2f}", clearThreshold: "{clear:.2f}", '
+        f'drift: {{threshold: "{number(chosen.threshold)}", clearThreshold: "{number(clear)}", '
         f"consecutiveBreaches: {chosen.breaches}}}"
     )
     return chosen.breaches
@@ -149,12 +150,12 @@ def _accuracy(proposals: Proposals, known: Known, spec: SpamModelSpec) -> None:
         marks = ["proposed"] if each is chosen else []
         marks += ["in force"] if each.floor == policy.min_accuracy else []
         other = f"{each.other_alarms} of {len(others)}" if others else "-"
-        rows.append((f"{each.floor:.2f}", f"{each.quiet_alarms} of {len(quiet)}", other, ", ".join(marks)))
+        rows.append((number(each.floor), f"{each.quiet_alarms} of {len(quiet)}", other, ", ".join(marks)))
     mean = sum(window.accuracy.value for window in quiet) / len(quiet)
     note = f"mean accuracy of the quiet windows {mean:.3f}, lowest {min(w.accuracy.value for w in quiet):.3f}"
     header = ("minAccuracy", "quiet windows that ask for a run", "others that do", "")
     proposals.parts.append(Part(title=title, header=header, rows=tuple(rows), notes=(note,)))
-    proposals.triggers.append(f'performance: {{minAccuracy: "{chosen.floor:.2f}"}}')
+    proposals.triggers.append(f'performance: {{minAccuracy: "{number(chosen.floor)}"}}')
 
 
 def _cooldown(proposals: Proposals, known: Known, spec: SpamModelSpec) -> None:
@@ -166,7 +167,7 @@ def _cooldown(proposals: Proposals, known: Known, spec: SpamModelSpec) -> None:
         return
     spam_hours = policy.min_new_spam_labels / known.spam_labels_per_hour if known.spam_labels_per_hour else math.inf
     needed = max(policy.min_new_labels / known.labels_per_hour, spam_hours, spec.guard.duration_seconds / 3600)
-    hours = min(LONGEST_COOLDOWN_HOURS, max(1, math.ceil(needed)))
+    hours = math.ceil(min(LONGEST_COOLDOWN_HOURS, max(1, needed)))
     gaps = [(later - run).total_seconds() / 3600 for run, later in pairwise(runs)]
     rows = []
     for each in sorted({*COOLDOWN_HOURS, hours, policy.cooldown_seconds / 3600}):

@@ -15,6 +15,7 @@ from autoretrain.app.local import LocalWorld, utc_now
 from autoretrain.app.monitor import repeat
 from autoretrain.app.phrasing import phrase
 from autoretrain.app.signals import Stopped, stopping_on_signals
+from autoretrain.cli.terminal import write_plain
 from autoretrain.domain.advice import Advice
 from autoretrain.domain.spec import TriggerMode
 
@@ -126,4 +127,4 @@ def _reply(world: LocalWorld, question: str, chat: ChatModel | None) -> None:
     reports = world.store.reports(version=version, limit=MAX_REPORTS)
     decisions = world.store.decisions(limit=MAX_DECISIONS)
     found = answer(question, status=status, decisions=decisions, reports=reports)
-    sys.stdout.write(f"{phrase(question, found, chat) if chat else found.text}\n")
+    write_plain(f"{phrase(question, found, chat) if chat else found.text}\n")

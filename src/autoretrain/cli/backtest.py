@@ -3,12 +3,13 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -21,6 +22,7 @@ from autoretrain.app.backtest import Backtest, Conditions, Event, Played
 from autoretrain.app.backtest_score import ScoredWindow, longest_fall, mean_f1, worst_f1
 from autoretrain.app.data import prepare_data
 from autoretrain.app.local import LocalWorld
+from autoretrain.cli.terminal import write_plain
 from autoretrain.decide.backtest import replay
 from autoretrain.domain.errors import AutoRetrainError, BadData
 from autoretrain.domain.observation import Observation
@@ -97,13 +99,19 @@ def replay_ledger(arguments: argparse.Namespace) -> int:
     world = LocalWorld.open(Settings(), expect_serving=False)
     recorded = world.store.decisions(limit=MAX_RECORDS)
     spec = world.model().spec if arguments.file else None
-    pairs = [
-        (records.load_record(Observation, row["observation"]), records.load_record(Plan, row["plan"]))
-        for row in recorded
-    ]
-    sys.stdout.write(replay(pairs, spec=spec).render() + "\n")
+    pairs = [_recorded(row) for row in recorded]
+    write_plain(replay(pairs, spec=spec).render() + "\n")
     world.close()
     return 0
+
+
+def _recorded(row: Mapping[str, Any]) -> tuple[Observation, Plan]:
+    try:
+        return records.load_record(Observation, row["observation"]), records.load_record(Plan, row["plan"])
+    except ValidationError:
+        raise AutoRetrainError(
+            f"decision {row['sequence']} was recorded by a release that this one can't read"
+        ) from None
 
 
 def replay_stream(arguments: argparse.Namespace) -> int:

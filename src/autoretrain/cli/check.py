@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 
 from autoretrain.app.monitor import BUSY_SECONDS, Monitor
+from autoretrain.cli.terminal import write_plain
 from autoretrain.decide.narrate import render_table
 from autoretrain.domain.drift import DriftReport
 from autoretrain.domain.observation import Observation, Performance
@@ -14,7 +15,7 @@ from autoretrain.domain.status import Status
 def print_check(monitor: Monitor) -> int:
     """Measure, decide and print; act on nothing."""
     observation, plan = monitor.check()
-    sys.stdout.write(render_check(observation, plan, reports=monitor.recent_reports()))
+    write_plain(render_check(observation, plan, reports=monitor.recent_reports()))
     return 0
 
 
@@ -30,7 +31,7 @@ def acting_and_printing(monitor: Monitor) -> Callable[[], float]:
         result = monitor.act()
         if result.changed or not told:
             told = True
-            sys.stdout.write(render_check(result.observation, result.plan, reports=monitor.recent_reports()) + "\n")
+            write_plain(render_check(result.observation, result.plan, reports=monitor.recent_reports()) + "\n")
             sys.stdout.flush()
         busy = result.status.active_run is not None or result.status.rollout is not None
         return BUSY_SECONDS if busy else result.observation.model.spec.monitoring.interval_seconds

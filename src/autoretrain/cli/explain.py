@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
 from autoretrain.app.place import Place
+from autoretrain.cli.terminal import write_plain
 from autoretrain.cli.where import add_place_options, open_place
 from autoretrain.decide.chain import build_chain
 from autoretrain.decide.narrate import explain
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
             records = place.decisions(limit=arguments.last)
             kept = [{name: record[name] for name in _TOLD if name in record} for record in records]
             told = _as_json(kept) if arguments.json else explain(records, numbered=True)
-    sys.stdout.write(told + "\n")
+    write_plain(told + "\n")
     return 0
 
 

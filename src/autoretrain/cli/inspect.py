@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from autoretrain.adapters import spammodel
+from autoretrain.cli.terminal import write_plain
 from autoretrain.cli.where import add_place_options, open_place
 from autoretrain.domain.status import Status
 
@@ -27,7 +28,7 @@ def show_status(arguments: argparse.Namespace) -> int:
         if arguments.json:
             sys.stdout.write(json.dumps(spammodel.render_status(status), indent=2) + "\n")
         else:
-            sys.stdout.write(render_status(place.key, status))
+            write_plain(render_status(place.key, status))
     return 0
 
 

@@ -16,6 +16,7 @@ from autoretrain.app.label_queue import LabelQueue, ServedQueue, StoreQueue
 from autoretrain.app.local import LocalWorld
 from autoretrain.app.place import LocalPlace
 from autoretrain.cli.data import SPAM_LABEL_HELP
+from autoretrain.cli.terminal import write_plain
 from autoretrain.cli.where import add_place_options, find_on_cluster, kubectl_of, means_cluster
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.messages import Label
@@ -101,7 +102,7 @@ def answer_queue(arguments: argparse.Namespace) -> int:
 
 def ask(text: str, *, number: int) -> str | None:
     """Return an answer, '' to skip, None to stop. The model's verdict is not shown: it would bias the answer."""
-    sys.stdout.write(f"\n[{number}] {text}\n")
+    write_plain(f"\n[{number}] {text}\n")
     while True:
         try:
             answer = input("spam, ham, skip or quit? [s/h/k/q] ").strip().lower()

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from autoretrain.app.manual_verbs import SWITCHES, Verb, changes_of, is_handled
 from autoretrain.app.place import Place
+from autoretrain.cli.terminal import write_plain
 from autoretrain.cli.where import add_place_options, open_place
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.plan import Decision
@@ -78,7 +79,7 @@ def follow(place: Place, *, command: str, changes: Mapping[str, str], before: St
             new = [entry for entry in status.history if entry not in told]
             told.update(new)
             for entry in new:
-                sys.stdout.write(f"{entry.at:%H:%M:%S} {entry.decision} ({entry.reason}): {entry.message}\n")
+                write_plain(f"{entry.at:%H:%M:%S} {entry.decision} ({entry.reason}): {entry.message}\n")
                 sys.stdout.flush()
             handled = is_handled(status.handled, changes)
             # What answers a request comes with its handling; only a run that it started may fail later.

@@ -63,6 +63,7 @@ def begin(key: str, verb: Verb, version: Version | None = None) -> None:
 
 def forget() -> None:
     st.session_state.pop("confirming", None)
+    st.session_state.pop("told-before", None)
 
 
 def confirm_what_was_begun(asked: Visit) -> None:
@@ -77,12 +78,17 @@ def confirm_what_was_begun(asked: Visit) -> None:
 def ask_in_dialog(confirming: Confirming) -> None:
     verb, version = confirming.verb, confirming.version
     asked = visit()  # as it is now: much may have happened since the button was drawn
+    if asked.key != confirming.key:
+        st.warning(f"{plain(confirming.key)} is no longer here.")
+        return
     if version:
         foreseen = acting.promotable(asked.seen, version, now=asked.now)
     else:
         foreseen = acting.possible(asked.seen, now=asked.now).get(verb, Foreseen(allowed=False, message="it is done"))
     will = acting.consequence(verb, asked.seen, foreseen=foreseen, version=version, now=asked.now)
     st.markdown(plain(will))
+    told_before = st.session_state.get("told-before", will)
+    st.session_state["told-before"] = will
     reason = ""
     if verb not in SWITCHES:
         needed = " (needed)" if verb is Verb.PROMOTE else ""
@@ -94,6 +100,9 @@ def ask_in_dialog(confirming: Confirming) -> None:
         forget()
         st.rerun()
     if not agreed or not asked.may_act:
+        return
+    if foreseen.allowed and will != told_before:
+        st.warning("What would happen has changed since you read it. Nothing was asked for: read it again.")
         return
     number = version.number if version else ""
     try:
@@ -122,5 +131,5 @@ def tell_answer(asked: Visit) -> None:
         st.info(f"{name} was asked for at {request.at:%H:%M:%S} UTC; the next pass acts on it.{late}")
         return
     since = [entry for entry in status.history if entry not in request.before]
-    lines = [f"{entry.at:%H:%M:%S} {entry.decision} ({entry.reason}): {plain(entry.message)}" for entry in since]
+    lines = [f"{each.at:%H:%M:%S} {plain(f'{each.decision} ({each.reason}): {each.message}')}" for each in since]
     st.success("  \n".join([f"{name} was acted on.", *lines]))

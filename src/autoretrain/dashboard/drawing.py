@@ -18,11 +18,15 @@ SKY, PURPLE, GREY = "#56B4E9", "#CC79A7", "#999999"
 TIME = "time (UTC)"
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_ADDRESS = re.compile(r"https?(?=://)|www(?=\.)|@(?=[-\w])", re.IGNORECASE)
+_WORD_JOINER = "\u2060"
 
 
 def plain(text: str) -> str:
     """Return `text` so that Markdown shows it as it is: what others wrote must not load a picture or draw a link."""
-    return _PUNCTUATION.sub(r"\\\1", text)
+    # Bare addresses become links after the backslashes were taken away; a sign that is not seen keeps them apart.
+    apart = _ADDRESS.sub(rf"\g<0>{_WORD_JOINER}", text)
+    return _PUNCTUATION.sub(r"\\\1", apart)
 
 
 def clock_time(at: datetime) -> datetime:

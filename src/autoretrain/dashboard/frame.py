@@ -1,6 +1,8 @@
 """What every page stands in: which model is looked at, who looks, and how an error is shown."""
 
 import hmac
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +18,8 @@ from autoretrain.dashboard.drawing import plain, told_age
 from autoretrain.domain.errors import AutoRetrainError
 
 REFRESH_SECONDS: Final = 5
+WRONG_KEY_SECONDS: Final = 1.0
+_one_key_at_a_time: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +139,22 @@ def ask_for_key() -> None:
     if not key:
         return
     given = st.sidebar.text_input("Operator's key", type="password", help="Needed to label, promote or roll back.")
-    st.session_state["operator"] = hmac.compare_digest(given.encode(), key.encode())
-    if given and not st.session_state["operator"]:
+    state = st.session_state
+    if given != state.get("given-key", ""):
+        state["operator"] = False
+        state["operator"] = bool(given) and is_key(given, key)
+        state["given-key"] = given
+    if given and not state["operator"]:
         st.sidebar.error("That is not the key.")
+
+
+def is_key(given: str, key: str) -> bool:
+    """Compare. After a wrong key nobody's is compared for a second, so that keys can't be guessed by the thousand."""
+    with _one_key_at_a_time:
+        right = hmac.compare_digest(given.encode(), key.encode())
+        if not right:
+            time.sleep(WRONG_KEY_SECONDS)
+    return right
 
 
 def may_act(settings: Settings) -> bool:

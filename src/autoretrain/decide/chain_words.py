@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from autoretrain.decide.advice import CHECK as AGENT
 from autoretrain.decide.narrate import figures_of, number
 from autoretrain.domain.plan import Verdict
+from autoretrain.domain.spec import TriggerMode
 
 Record = Mapping[str, Any]
 
@@ -39,7 +41,8 @@ def summary_of(record: Record) -> Record:
 
 
 def asks_for_run(record: Record) -> bool:
-    return any(_triggered(each) and each["check"] in TRIGGERS for each in _findings(record))
+    triggers = _triggers(record)
+    return any(_triggered(each) and each["check"] in triggers for each in _findings(record))
 
 
 def found(record: Record, checks: Sequence[str]) -> list[str]:
@@ -48,18 +51,23 @@ def found(record: Record, checks: Sequence[str]) -> list[str]:
 
 
 def findings(record: Record) -> list[str]:
-    """Return what the triggers found: first what asks for a run, then what holds one back, then the rest."""
-    all_found = _findings(record)
-    triggers = [each for each in all_found if each["check"] in TRIGGERS]
+    """Return what the triggers found: first what asks for a run, then what holds one back, then the rest.
+
+    An adviser that may not act does neither; its word stands beside them.
+    """
+    all_found, known = _findings(record), _triggers(record)
+    triggers = [each for each in all_found if each["check"] in known]
     if not triggers:
         return []
     fired = [each for each in triggers if _triggered(each)]
-    held = [each for each in all_found if _triggered(each) and each["check"] not in (*TRIGGERS, *GATES, *LIMITS)]
+    others = [each for each in all_found if _triggered(each) and each["check"] not in (*known, *GATES, *LIMITS)]
+    held = [each for each in others if each["check"] != AGENT]
     head = "nothing asks for a run"
     if fired:
         head = f"{' and '.join(dict.fromkeys(each['check'] for each in fired))} asked for a run"
         head += f", held back by {' and '.join(each['check'] for each in held)}" if held else ""
-    lines = [f"{figures_of(each)}: {each['message']}" for each in (*fired, *held)]
+    advised = [each for each in others if each["check"] == AGENT]
+    lines = [f"{figures_of(each)}: {each['message']}" for each in (*fired, *held, *advised)]
     for verdict, word in ((Verdict.PASSED, "ok"), (Verdict.INCONCLUSIVE, "not known")):
         rest = [figures_of(each) for each in triggers if each["verdict"] == verdict]
         lines += [f"{word}: {'; '.join(rest)}"] if rest else []
@@ -133,6 +141,13 @@ def _line(finding: Record) -> str:
     check, message = finding["check"], finding["message"]
     told = message if message.startswith(check) else f"{figures_of(finding)}: {message}"
     return f"{_WORDS[Verdict(finding['verdict'])]:<9} {told}"
+
+
+def _triggers(record: Record) -> tuple[str, ...]:
+    """The checks that could ask for a run; an adviser is one where the document of then let it act."""
+    spec: Record = ((record.get("observation") or {}).get("model") or {}).get("spec") or {}
+    acts = (spec.get("agent") or {}).get("mode") == TriggerMode.ACT
+    return (*TRIGGERS, AGENT) if acts else TRIGGERS
 
 
 def _threshold(seen: Record) -> float | None:

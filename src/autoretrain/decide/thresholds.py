@@ -138,10 +138,14 @@ def choose(found: Sequence[Trade], *, threshold: float, breaches: int, alarms_pe
 
 
 def clear_threshold(past: Past, *, threshold: float) -> float:
-    """Return the level below which nine in ten quiet windows stay, within its bounds, rounded to hundredths."""
+    """Return the level below which nine in ten quiet windows stay, within its bounds, rounded to hundredths.
+
+    Where a hundredth would not be below `threshold` it is rounded to more places.
+    """
     scores = sorted(window.score for stretch in past.quiet_stretches() for window in stretch)
     usual = scores[int(0.9 * (len(scores) - 1))] if scores else 0.0
-    return round(min(threshold * CLEAR_SHARE, max(usual, LEAST_CLEAR)), 2)
+    level = min(threshold * CLEAR_SHARE, max(usual, LEAST_CLEAR))
+    return next((rounded for places in (2, 4) if 0 < (rounded := round(level, places)) < threshold), level)
 
 
 def most_expected(count: int) -> float:

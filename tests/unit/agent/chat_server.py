@@ -93,8 +93,12 @@ class ChatServer:
 
 
 @contextmanager
-def chat_server() -> Iterator[ChatServer]:
+def chat_server(*, keeps_alive: bool = False) -> Iterator[ChatServer]:
+    """Yield a server; one that `keeps_alive` leaves connections open for further requests, as real ones do."""
+
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1" if keeps_alive else "HTTP/1.0"
+
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
             server.asked.append(json.loads(self.rfile.read(length)))

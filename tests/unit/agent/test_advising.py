@@ -181,3 +181,36 @@ def test_a_record_that_can_not_be_read_is_said_so():
 
 def test_what_a_model_wrote_is_one_line_without_anything_that_a_terminal_obeys():
     assert one_line("a\x1b[2J\n\tb\u202ec\x00") == "a [2J b c"
+
+
+def test_an_answer_that_could_not_be_kept_is_kept_before_anything_is_asked_again():
+    asking = adviser(quiet())
+    keep = asking.records.add_advice
+
+    def full(_):
+        raise AutoRetrainError("disk full")
+
+    asking.records.add_advice = full
+    for _ in range(3):
+        with pytest.raises(AutoRetrainError, match="disk full"):
+            asking.look()
+    assert len(asking.chat.questions) == 1
+    asking.records.add_advice = keep
+    assert (asking.look().calls, len(asking.chat.questions)) == (2, 1)
+    asking.clock.now += timedelta(hours=1)
+    assert asking.look() is None
+
+
+def test_a_clock_that_was_set_back_far_does_not_silence_the_adviser():
+    asking = adviser(quiet())
+    asking.look()
+    asking.records.ledger.append(record(drifted(), sequence=2))
+    asking.clock.now -= timedelta(hours=5)
+    assert asking.look().situation_id == "decision-2"
+
+
+def test_nobody_is_asked_again_and_again_about_figures_that_lie_far_ahead():
+    asking = adviser(quiet(), exchange=Exchange(outcome=AdviceOutcome.UNREACHABLE))
+    asking.look()
+    asking.clock.now -= timedelta(hours=5)
+    assert asking.look() is None

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from autoretrain.adapters.chat_limits import CALLS
-from autoretrain.adapters.chat_model import AgentUnusable, ChatModel, Exchange
+from autoretrain.adapters.chat_model import PROVIDERS, AgentUnusable, ChatModel, Exchange
 from autoretrain.adapters.settings import Settings
 from autoretrain.app.advising import INSTRUCTIONS, Advised, judge, question_of, tools_of
 from autoretrain.decide.situation import build_situation
@@ -42,11 +42,11 @@ def server():
         yield server
 
 
-def ask(server: ChatServer, *script, situation=None, seconds=20.0, **settings) -> Exchange[Advised]:
+def ask(server: ChatServer, *script, situation=None, seconds=20.0, provider="openai", **settings) -> Exchange[Advised]:
     server.script = script
     server.asked.clear()
     situation = situation or build_situation(quiet(), situation_id="s", decisions=())[0]
-    chat = ChatModel("openai:test", Settings(agent_base_url=server.url, agent_seconds=seconds, **settings))
+    chat = ChatModel(f"{provider}:test", Settings(agent_base_url=server.url, agent_seconds=seconds, **settings))
     return chat.ask(question_of(situation), instructions=INSTRUCTIONS, answer=Advised, tools=tools_of(situation))
 
 
@@ -85,12 +85,44 @@ def test_a_call_asks_for_no_more_tokens_than_its_budget(server):
     assert 123 in {server.asked[0].get(name) for name in ("max_tokens", "max_completion_tokens")}
 
 
-def test_a_key_of_the_provider_is_not_shown_to_another_address(server, monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_key_of_the_provider_is_not_shown_to_another_address(server, monkeypatch, provider):
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "OLLAMA_API_KEY"):
+        monkeypatch.setenv(name, "of-the-provider")
     server.keys.clear()
-    ask(server, advising("ALERT"))
-    ask(server, advising("ALERT"), agent_api_key="own")
+    ask(server, body("no", status=400), provider=provider)
+    ask(server, body("no", status=400), provider=provider, agent_api_key="own")
     assert server.keys == ["Bearer none", "Bearer own"]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_server_can_not_send_the_figures_on_to_another(server, provider):
+    with chat_server() as other:
+        exchange = ask(server, body("", status=307, Location=f"{other.url}/chat"), provider=provider)
+        assert (exchange.outcome, other.asked) == (AdviceOutcome.UNREACHABLE, [])
+
+
+def of_anthropic(reason: str):
+    """Answer as Anthropic's API has it."""
+    said = {"type": "tool_use", "id": "t1", "name": "Advised", "input": {"advice": "ALERT", "reason": reason}}
+    message = {"id": "m1", "type": "message", "role": "assistant", "model": "test", "content": [said]}
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    return body(json.dumps({**message, "stop_reason": "tool_use", "stop_sequence": None, "usage": usage}))
+
+
+def test_connections_of_one_question_do_not_spoil_the_next():
+    with chat_server(keeps_alive=True) as server:
+        asked = [ask(server, of_anthropic("so"), provider="anthropic") for _ in range(3)]
+    assert [each.outcome for each in asked] == [AdviceOutcome.ANSWERED] * 3
+
+
+def test_an_answer_of_anthropic_is_no_longer_than_that_of_others():
+    with chat_server() as server:
+        exchange = ask(server, of_anthropic("r" * 300_000), provider="anthropic")
+    assert (exchange.outcome, exchange.detail) == (
+        AdviceOutcome.MALFORMED,
+        "the answer has more than 262144 bytes",
+    )
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

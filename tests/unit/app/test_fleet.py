@@ -1,6 +1,7 @@
 """What can be looked at: the model of this machine, or a cluster's as far as its API and the mounted stores go."""
 
 import json
+import threading
 from datetime import UTC, datetime
 
 import httpx
@@ -36,6 +37,8 @@ class Cluster:
         *_, namespace, kind = request.url.path.split("/")
         if kind == "spammodeldecisions":
             return httpx.Response(200, json={"items": self.decisions})
+        if namespace not in {"v1alpha1", *self.namespaces}:
+            return httpx.Response(403, json={"message": f"spammodels is forbidden in {namespace}"})
         chosen = self.namespaces if namespace == "v1alpha1" else {namespace: self.namespaces[namespace]}
         return httpx.Response(200, json={"items": [each for found in chosen.values() for each in found]})
 
@@ -85,6 +88,13 @@ def test_every_namespace_is_shown_or_those_that_are_named(fleet_of):
     cluster = Cluster(spam=[resource("spam.sms")], market=[resource("market.mail")], other=[resource("other.x")])
     assert list(fleet_of(cluster).look()) == ["spam.sms", "market.mail", "other.x"]
     assert list(fleet_of(cluster, namespaces=namespaces_of("market, spam,")).look()) == ["market.mail", "spam.sms"]
+
+
+def test_a_namespace_that_was_deleted_with_our_right_to_it_hides_no_other(fleet_of):
+    cluster = Cluster(spam=[resource("spam.sms")])
+    assert list(fleet_of(cluster, namespaces=("gone", "spam")).look()) == ["spam.sms"]
+    with pytest.raises(AutoRetrainError, match="forbidden in gone"):
+        fleet_of(cluster, namespaces=("gone",)).look()
 
 
 def test_what_came_of_a_model_is_its_status(fleet_of):
@@ -138,6 +148,35 @@ def test_an_api_server_that_is_away_is_an_error_with_a_message(fleet_of):
         fleet_of(cluster).look()
 
 
+def test_an_api_server_that_is_away_is_asked_once_for_all_who_look_within_moments(fleet_of, clock):
+    cluster = Cluster(spam=[resource("spam.sms")])
+    fleet = fleet_of(cluster)
+    cluster.down = True
+    for _ in range(3):
+        with pytest.raises(AutoRetrainError, match="did not answer"):
+            fleet.look()
+    assert len(cluster.asked) == 1
+    clock[0], cluster.down = FRESH_SECONDS, False
+    assert list(fleet.look()) == ["spam.sms"]
+
+
+def test_while_the_api_server_is_away_a_model_that_was_seen_can_be_reached(fleet_of, clock):
+    cluster = Cluster(spam=[resource("spam.sms")])
+    fleet = fleet_of(cluster)
+    fleet.look()
+    clock[0], cluster.down = FRESH_SECONDS, True
+    assert fleet.reach("spam.sms").key == "spam.sms"
+
+
+def test_a_status_that_can_not_be_read_hides_no_other_model_and_says_so_of_its_own(fleet_of):
+    broken = resource("spam.broken", status={"champion": {"version": []}})
+    seen = fleet_of(Cluster(spam=[broken, resource("spam.sms")])).look()
+    [condition] = seen["spam.broken"].status.conditions
+    assert (condition.type, condition.status) == ("Stalled", True)
+    assert "the status can't be read" in condition.message
+    assert seen["spam.sms"].status.conditions == ()
+
+
 def test_a_model_that_is_not_shown_here_can_not_be_reached(fleet_of):
     fleet = fleet_of(Cluster(spam=[resource("spam.sms")], other=[resource("other.x")]), namespaces=("spam",))
     with pytest.raises(AutoRetrainError, match=r"there is no SpamModel other\.x"):
@@ -161,6 +200,42 @@ def test_a_store_that_can_not_be_used_is_told_and_used_once_it_can(fleet_of, sto
     assert "there is no store" in reach.problem
     hidden.rename(tmp_path / "store.db")
     assert fleet.reach("spam.sms").store is not None
+
+
+def test_a_store_that_is_slow_to_open_keeps_nobody_from_looking(fleet_of, stores, monkeypatch):
+    fleet = fleet_of(Cluster(spam=[resource("spam.sms")]), stores=stores)
+    waited = []
+
+    def look_meanwhile(_store):
+        looking = threading.Thread(target=fleet.look, daemon=True)
+        looking.start()
+        looking.join(5)
+        waited.append(looking.is_alive())
+
+    monkeypatch.setattr(Store, "check_schema", look_meanwhile)
+    fleet.reach("spam.sms")
+    assert waited == [False]
+
+
+def test_a_store_that_can_not_be_used_leaves_no_connection_behind(fleet_of, stores, tmp_path, monkeypatch):
+    closed = []
+    monkeypatch.setattr(Store, "close", lambda store: closed.append(store))
+    fleet = fleet_of(Cluster(spam=[resource("spam.sms")]), stores=stores)
+    (tmp_path / "store.db").unlink()
+    fleet.reach("spam.sms")
+    assert len(closed) == 1
+
+
+def test_a_store_whose_address_is_changed_or_taken_back_is_no_longer_read(fleet_of, stores, tmp_path):
+    fleet = fleet_of(Cluster(spam=[resource("spam.sms")]), stores=stores)
+    fleet.reach("spam.sms").store.append_decision({"decision": "RETRAIN"})
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    with Store(other, model="spam.sms") as store:
+        store.migrate()
+    (stores / "spam").write_text(other)
+    assert fleet.reach("spam.sms").store.decisions(limit=9) == []
+    (stores / "spam").unlink()
+    assert fleet.reach("spam.sms").store is None
 
 
 def test_decisions_of_a_cluster_come_from_its_objects(fleet_of):

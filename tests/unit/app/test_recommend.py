@@ -195,3 +195,22 @@ def test_where_each_threshold_alarms_too_often_that_is_said(known):
     noisy = replace(known, past=replace(known.past, windows=tuple(but(w, score=0.9) for w in known.past.windows)))
     told = render_text(propose(noisy, spec(), alarms_per_month=0.0, within_hours=24).parts)
     assert "none has at most 0 false alarms a month" in told
+
+
+def test_what_is_in_force_is_proposed_to_its_last_digit(known):
+    fine = but(
+        spec(),
+        triggers__performance__min_accuracy=0.925,
+        promotion__min_accuracy=0.925,
+        triggers__drift__threshold=0.185,
+    )
+    proposed = yaml.safe_load(propose(known, fine, alarms_per_month=1.0, within_hours=24).snippet())["spec"]["triggers"]
+    assert proposed["performance"]["minAccuracy"] == "0.925"
+    assert proposed["drift"]["threshold"] == "0.185"
+
+
+def test_where_no_label_is_spam_the_longest_cooldown_is_proposed_and_why_is_said(known):
+    bare = replace(known, spam_labels_per_hour=0.0)
+    found = propose(bare, spec(), alarms_per_month=1.0, within_hours=24)
+    assert "cooldownSeconds: 86400" in found.snippet()
+    assert "no label is spam, so none would start" in render_text(found.parts)

@@ -156,3 +156,12 @@ def test_an_export_takes_the_last_days_and_a_name_that_says_what_it_is(here, cap
     assert main(["data", "export", "out.jsonl", "--days", "3"]) == 0
     assert len((here / "out.jsonl").read_text().splitlines()) == 1
     assert json.loads((here / "out.jsonl").read_text())["text"] == "x"
+
+
+def test_a_decision_that_this_release_can_not_read_is_named(here, capsys):
+    with Store(f"sqlite:///{here / 'state' / 'store.db'}", model="default.sms-spam") as store:
+        store.migrate()
+        record = {"at": AT.isoformat(), "decision": "NO_ACTION", "reason": "Steady", "message": ""}
+        store.append_decision(record | {"observation": {"now": "?"}, "plan": {}})
+    assert main(["backtest"]) == 1
+    assert capsys.readouterr().err == "decision 1 was recorded by a release that this one can't read\n"

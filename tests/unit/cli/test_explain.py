@@ -1,12 +1,16 @@
 """`autoretrain explain --decision`: one decision's chain, on this machine and on a cluster."""
 
 import json
+from datetime import datetime
 
 import pytest
 
+from autoretrain.adapters import spammodel
 from autoretrain.adapters.store import Store
+from autoretrain.app.state import StateDirectory
 from autoretrain.cli import explain
 from autoretrain.cli.main import main
+from autoretrain.domain.status import HistoryEntry, Status
 from tests.spec_cases import VALID_TEXT
 
 MODEL = "default.sms-spam"
@@ -109,3 +113,18 @@ def test_a_decision_of_a_cluster_is_asked_for_by_its_sequence(cluster, capsys):
     assert "Run (this decision, " in told
     assert main(["explain", "sms-spam", "-n", "spam", "--decision", "5000"]) == 1
     assert capsys.readouterr().err == "there is no decision 5000; there are those from 4711 to 90210\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["explain"], ["explain", "--decision", "1"], ["ask", "--ask", "what happened lately?"], ["status"]]
+)
+def test_a_terminal_gets_nothing_to_obey_from_what_somebody_wrote(store, tmp_path, capsys, command):
+    record = started() | {"message": "asked for by ann: \x1b]0;mine\x07\x1b[2J\u202eok\rok"}
+    store.append_decision(record)
+    told = {"decision": record["decision"], "reason": record["reason"], "message": record["message"]}
+    status = Status(history=(HistoryEntry(at=datetime.fromisoformat(record["at"]), **told),))
+    StateDirectory(tmp_path / "state").write_status(MODEL, {"status": spammodel.render_status(status)})
+    assert main(command) == 0
+    told = capsys.readouterr().out
+    assert "asked for by ann: " in told
+    assert [each for each in told if not each.isprintable() and each != "\n"] == []

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from autoretrain.adapters.store import Store
+from autoretrain.cli import labels
 from autoretrain.cli.main import main
 from autoretrain.domain.messages import Label, Prediction
 from tests.spec_cases import VALID_TEXT
@@ -230,3 +231,9 @@ def test_one_wrong_row_and_nothing_of_a_file_is_reported(api, tmp_path):
     file.write_text("spam\twin\nmaybe\thello\nham\tnever\n")
     assert main(["labels", "import", str(file), *HERE]) == 64
     assert api.sent == []
+
+
+def test_a_message_tells_the_terminal_nothing_to_obey(monkeypatch, capsys):
+    monkeypatch.setattr("builtins.input", lambda _: "q")
+    labels.ask("win\x1b]0;mine\x07 £5\x1b[2J\nnow", number=1)
+    assert capsys.readouterr().out == "\n[1] win ]0;mine  £5 [2J\nnow\n"

@@ -1,14 +1,20 @@
 """On a cluster the same pages say what they can't show, and what is asked for goes into the resource."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from autoretrain.adapters.kube_api import KubeApi
 from autoretrain.adapters.kubectl import KubectlFailed
+from autoretrain.dashboard import asking
 from autoretrain.dashboard.pages import versions
 from autoretrain.dashboard.queries.registered import RegistryReader
 from autoretrain.domain.status import ModelRef, Status
 from tests.unit.dashboard.cluster import enter_cluster
+from tests.unit.dashboard.cluster_world import seen
+from tests.unit.dashboard.world import NOW
 from tests.unit.decide import builders
 
 STATUS = Status(
@@ -81,3 +87,30 @@ def test_a_refusal_of_the_api_server_is_said_where_it_was_asked(monkeypatch):
     monkeypatch.setattr(KubeApi, "merge", refuse)
     app = press(press(page_of("versions", operator=True), "open-suspend"), "agreed")
     assert [error.value for error in app.error] == ["spammodels is forbidden"]
+
+
+def test_a_model_that_takes_another_name_in_the_registry_is_asked_for_by_that_name(cluster, monkeypatch):
+    readers = []
+    monkeypatch.setattr(versions, "registry_reader", lambda *_: readers.append(1) or RegistryReader(lambda: ()))
+    fleet = cluster(seen("sms"))
+    page_of("versions")
+    [(key, before)] = fleet.seen.items()
+    spec = replace(before.model.spec, registered_model_name="other")
+    fleet.seen[key] = replace(before, model=replace(before.model, spec=spec))
+    page_of("versions")
+    assert len(readers) == 2
+
+
+def test_a_model_that_vanishes_under_an_open_dialog_gives_its_place_to_no_other(monkeypatch):
+    other = seen("other")
+    monkeypatch.setattr(
+        asking, "visit", lambda: SimpleNamespace(key=other.model.key, seen=other, now=NOW, may_act=True)
+    )
+    app = AppTest.from_string(
+        "from autoretrain.app.manual_verbs import Verb\n"
+        "from autoretrain.dashboard.asking import Confirming, ask_in_dialog\n"
+        "ask_in_dialog(Confirming(key='spam.sms', verb=Verb.SUSPEND, version=None))\n"
+    ).run()
+    assert not app.exception
+    assert not app.button
+    assert any("no longer here" in each.value for each in app.warning)

@@ -68,6 +68,11 @@ def test_the_findings_are_told_with_their_comparison_as_it_stands_what_triggered
     assert "spam recall 0.93 >= 0.80" in [row["check"] for row in rows]
 
 
+def test_a_verdict_of_a_later_release_is_told_as_it_is():
+    finding = {"check": "new", "verdict": "doubted", "reason": "New", "message": "what it says"}
+    assert finding_rows({"plan": {"findings": [finding]}})[0]["is"] == "doubted"
+
+
 def test_what_was_done_and_how_it_ended_is_told():
     [row] = outcome_rows(recorded(builders.drifted(), succeeded=False))
     assert row["action"].startswith("start training run sms-spam-train-")
@@ -161,9 +166,10 @@ def test_an_address_shows_one_decision_with_its_story_its_findings_and_its_repla
 
 def test_what_others_wrote_into_a_decision_is_never_drawn(settings, store):
     put_champion(store, settings)
-    store.append_decision({**DRIFTED, "message": "asked for by ![](http://127.0.0.1/seen.png)"})
+    picture = "![](http://127.0.0.1/seen.png)"
+    store.append_decision({**DRIFTED, "message": f"asked for by {picture}", "decision": picture, "reason": picture})
     app = open_page(id="1")
-    assert not any("![](http" in each.value for each in (*app.markdown, *app.caption))
+    assert "![](http" not in shown_text(app)
 
 
 def test_an_address_of_no_decision_says_so_and_leads_back(settings, store):

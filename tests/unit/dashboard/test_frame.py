@@ -1,5 +1,6 @@
 """What every page stands in: the model that the address names, and what the operator's key opens."""
 
+import threading
 import tomllib
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from autoretrain.dashboard import entry
+from autoretrain.dashboard import entry, frame
 from tests.unit.dashboard.cluster_world import seen
 from tests.unit.dashboard.world import page_of
 
@@ -92,6 +93,43 @@ def test_only_the_right_key_lets_a_person_act_and_a_wrong_one_takes_it_back(monk
         app.sidebar.text_input[0].input(key).run()
         said.append(app.text[0].value)
     assert said == ["False", "False", "True", "False", "False"]
+
+
+def test_after_a_wrong_key_all_sessions_wait_before_the_next_one_is_tried(monkeypatch):
+    waiting, over = threading.Event(), threading.Event()
+
+    def wait(_seconds):
+        waiting.set()
+        assert over.wait(5)
+
+    monkeypatch.setattr(frame.time, "sleep", wait)
+    answers = []
+    tries = [
+        threading.Thread(target=lambda given=given: answers.append(frame.is_key(given, "right")))
+        for given in ("wrong", "right")
+    ]
+    tries[0].start()
+    assert waiting.wait(5)
+    tries[1].start()
+    tries[1].join(0.1)
+    assert answers == []
+    over.set()
+    for each in tries:
+        each.join(5)
+    assert sorted(answers) == [False, True]
+
+
+def test_a_key_is_tried_once_however_often_the_page_is_drawn(monkeypatch):
+    tried = []
+    monkeypatch.setenv("AUTORETRAIN_DASHBOARD_KEY", "right")
+    monkeypatch.setattr(frame, "is_key", lambda given, key: tried.append(given) or given == key)
+    app = AppTest.from_string(SCRIPT).run()
+    app.sidebar.text_input[0].input("wrong").run()
+    app.run()
+    assert (tried, app.sidebar.error[0].value) == (["wrong"], "That is not the key.")
+    app.sidebar.text_input[0].input("right").run()
+    app.run()
+    assert (tried, app.text[0].value) == (["wrong", "right"], "True")
 
 
 @pytest.mark.parametrize(("namespaces", "allowed"), [("", "True"), ("spam", "False")])

@@ -83,6 +83,13 @@ def test_undo_lays_the_last_message_out_again_and_loses_none(desk, queue):
     assert (desk.message, queue.labels) == (SECOND, [("1", Label.SPAM), ("1", Label.HAM)])
 
 
+def test_a_second_press_of_undo_where_nothing_is_left_changes_nothing(desk, queue):
+    desk.answer(queue, FIRST, Label.SPAM)
+    desk.undo()
+    desk.undo()
+    assert (desk.message, desk.was) == (FIRST, Label.SPAM)
+
+
 def test_what_is_skipped_gets_no_label(desk, queue):
     desk.skip()
     desk.next(queue, now=NOW)

@@ -183,6 +183,11 @@ def test_a_prometheus_that_can_not_answer_is_told(answer):
         prometheus(answer).instant("up")
 
 
+def test_a_prometheus_whose_address_is_none_is_told():
+    with pytest.raises(PrometheusUnavailable, match="Prometheus's address"):
+        Prometheus.at("http://prometheus:port")
+
+
 def test_the_page_of_one_machine_shows_traffic_and_says_that_serving_is_away(settings, store, monkeypatch):
     put_champion(store, settings)
     store.add_predictions([replace(prediction(number), at=NOW - MINUTE) for number in range(3)])

@@ -5,6 +5,7 @@ from math import exp
 
 import pytest
 
+from autoretrain.app.fleet import Reach
 from autoretrain.dashboard.queries.try_it import Kept, kept_versions, open_model, opinion_of, word_rows
 from autoretrain.domain.deployment import Experiment
 from autoretrain.domain.errors import ArtefactRejected
@@ -14,6 +15,7 @@ from autoretrain.domain.spec import ExperimentMode
 from autoretrain.domain.status import CandidateState, ModelRef, Status
 from autoretrain.ml.linear import LinearModel
 from tests.serving.models import EVERYTHING_SPAM, HAM, SPAM, make_artefact
+from tests.unit.dashboard.cluster_world import seen
 from tests.unit.dashboard.world import NOW, page_of, write_status
 from tests.unit.decide import builders
 
@@ -104,6 +106,20 @@ def test_what_it_really_is_becomes_a_trusted_report_of_the_dashboard(models):
     assert (kept.text, kept.label, kept.kind, kept.source) == (SPAM, Label.HAM, LabelKind.REPORT, "dashboard")
     assert any("Kept as ham" in said.value for said in app.success)
     assert models.audited(version=None, since=None) == ([], 0)
+
+
+def test_what_one_model_was_told_is_still_asked_of_another(store, cluster, monkeypatch):
+    fleet = cluster(*(replace(seen(name), status=STATUS) for name in ("mail", "sms")))
+    for key in fleet.seen:
+        store.about(key).put_artefact(CHAMPION)
+    monkeypatch.setattr(fleet, "reach", lambda key: Reach(key=key, place=None, store=store.about(key), registry=None))
+    app = ask(SPAM)
+    [ham] = [button for button in app.button if button.label == "It is ham"]
+    app = ham.click().run()
+    assert len(app.success) == 1
+    app.session_state["model"] = "spam.sms"
+    app.run()
+    assert (len(app.success), [button.label for button in app.button]) == (0, ["Ask", "It is spam", "It is ham"])
 
 
 def test_without_the_key_a_message_is_answered_and_no_label_is_taken(models, monkeypatch):

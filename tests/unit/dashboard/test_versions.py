@@ -233,16 +233,31 @@ def test_a_promotion_goes_round_the_comparison_only_with_a_reason(settings, stor
     assert (asked.promote_version, asked.reason, asked.actor) == ("2", "the new one is blind", "dashboard")
 
 
-def test_a_candidate_that_waits_is_approved(settings, store, registry):
-    waiting = CandidateState(
-        summary=builders.summary("4"),
+def waiting(version):
+    return CandidateState(
+        summary=builders.summary(version),
         decision=Decision.HOLD,
         reason="AwaitingApproval",
         message="",
         decided_at=NOW,
         expires_at=NOW + builders.minutes(60),
     )
-    write_status(settings, replace(WITH_PREVIOUS, candidate=waiting))
+
+
+def test_another_candidate_than_the_dialog_told_of_is_not_approved_before_it_is_told(settings, store, registry):
+    write_status(settings, replace(WITH_PREVIOUS, candidate=waiting("4")))
+    app = press(page_of("versions"), "open-approve")
+    write_status(settings, replace(WITH_PREVIOUS, candidate=waiting("5")))
+    app = press(app, "agreed")
+    assert requests_of(settings)[0].approve_version == ""
+    assert any("Version 5" in each.value for each in app.markdown)
+    assert any("has changed" in each.value for each in app.warning)
+    press(app, "agreed")
+    assert requests_of(settings)[0].approve_version == "5"
+
+
+def test_a_candidate_that_waits_is_approved(settings, store, registry):
+    write_status(settings, replace(WITH_PREVIOUS, candidate=waiting("4")))
     press(press(page_of("versions"), "open-approve"), "agreed")
     assert requests_of(settings)[0].approve_version == "4"
 

@@ -86,11 +86,13 @@ GOOD = '{"time": "2026-03-02T09:30:00Z", "text": "x", "label": "ham"}\n'
     [
         (GOOD + "{", "line 2: is no JSON"),
         (GOOD + "[1]", "line 2: is no JSON object"),
+        (GOOD + '{"text": "x", "id": ' + "9" * 5000 + "}", "line 2: is no JSON"),
         (GOOD + '{"time": "2026-03-02T09:30:00Z", "text": " "}', "line 2: has no text"),
         (GOOD + '{"time": "2026-03-02T09:30:00Z"}', "line 2: has no text"),
         (GOOD + '{"text": "x"}', "line 2: has no time; --messages-per-hour"),
         (GOOD + '{"text": "x", "time": "yesterday"}', "line 2: time is no time as"),
         (GOOD + '{"text": "x", "time": 17}', "line 2: time is no time as"),
+        (GOOD + '{"text": "x", "time": "9999-12-31T23:59:59-05:00"}', "line 2: time is no time as"),
         (GOOD + '{"text": "x", "time": "2026-03-02T09:30:00"}', "line 2: time has no time zone"),
         (GOOD + '{"text": "x", "time": "2026-03-02T09:29:59Z"}', "line 2: its time is before"),
         (GOOD + GOOD.replace("ham", "eggs"), "line 2: the label is neither ham nor spam"),

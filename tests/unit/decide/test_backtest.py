@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+from autoretrain.adapters.records import dump_record, load_record
 from autoretrain.decide.backtest import BacktestReport, Difference, replay
 from autoretrain.decide.transition import decide
+from autoretrain.domain.observation import Observation
+from autoretrain.domain.plan import Plan
 from tests.unit.decide.builders import NOW, but, drifted, minutes, quiet, spec, window
 
 
@@ -63,3 +66,12 @@ def test_a_report_is_a_table_and_the_first_differences():
 
 def test_an_empty_record_is_an_empty_report():
     assert replay([]).render() == "0 passes replayed, 0 plans identical, 0 differ"
+
+
+def test_what_was_recorded_before_there_was_an_adviser_replays_the_same():
+    before = []
+    for observation, plan in MONTH:
+        seen = dump_record(observation)
+        del seen["advice"], seen["model"]["spec"]["agent"]
+        before.append((load_record(Observation, seen), load_record(Plan, dump_record(plan))))
+    assert replay(before) == replay(MONTH)

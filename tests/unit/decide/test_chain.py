@@ -11,7 +11,9 @@ from autoretrain.app.passes import PassResult
 from autoretrain.decide.chain import UnknownDecision, build_chain
 from autoretrain.decide.transition import decide, fold
 from autoretrain.domain.plan import Outcome
+from autoretrain.domain.spec import AgentSpec, TriggerMode
 from autoretrain.domain.training import RunObservation, RunState
+from tests.unit.agent.advised import advice
 from tests.unit.decide.builders import (
     NOW,
     but,
@@ -183,3 +185,25 @@ def test_the_chain_of_a_ledger_has_plain_values_only(rolled_back):
         dump_record(window(1, 0.4)),
         dump_record(window(2, 0.5)),
     ]
+
+
+ASKED = AgentSpec(mode=TriggerMode.ADVISE, model="openai:test")
+
+
+def findings_of(observation):
+    story = Story()
+    story.make(0, observation, advice=advice(situation_at=NOW))
+    step = next(step for step in build_chain(story.records, 1).steps if step.name == "Findings")
+    return [step.text, *step.details]
+
+
+def test_advice_that_may_do_nothing_neither_asks_for_a_run_nor_holds_one_back():
+    held = findings_of(but(drifted(), model__spec__suspend=True, model__spec__agent=ASKED))
+    assert held[0] == "drift asked for a run, held back by suspend"
+    assert "agent: openai:test advises RETRAIN (advice 12)" in held
+    assert findings_of(but(quiet(), model__spec__agent=ASKED))[0] == "nothing asks for a run"
+
+
+def test_advice_that_may_act_asks_for_the_run_that_it_starts():
+    told = findings_of(but(quiet(), model__spec__agent=but(ASKED, mode=TriggerMode.ACT)))
+    assert told[:2] == ["agent asked for a run", "agent: openai:test advises RETRAIN (advice 12)"]

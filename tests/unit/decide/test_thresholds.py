@@ -144,3 +144,8 @@ def floors(*rows):
 )
 def test_the_highest_floor_that_quiet_traffic_keeps_is_proposed(found, chosen):
     assert choose_floor(found, current=0.90).floor == chosen
+
+
+@pytest.mark.parametrize("threshold", [0.005, 0.01, 0.02, 0.15, 1.0])
+def test_drift_ends_below_where_it_begins_however_low_that_is(threshold):
+    assert 0 < clear_threshold(past(*[0.5] * 9), threshold=threshold) < threshold

@@ -68,12 +68,13 @@ def titled(head: Head) -> str:
 
 def show_verdict(asked: Visit, judged: queries.Judged) -> None:
     summary = judged.summary
-    against = f"against champion v{summary.champion_version}" if summary.champion_version else "the first model"
-    st.subheader(f"v{summary.version}, {against}: {judged.decision}, {judged.reason}")
+    against = f"against champion v{plain(summary.champion_version)}" if summary.champion_version else "the first model"
+    told = f"{plain(judged.decision)}, {plain(judged.reason)}"
+    st.subheader(f"v{plain(summary.version)}, {against}: {told}")
     st.markdown(plain(judged.message))
     more = f" [Decision {judged.sequence}]({decision_link(asked.key, judged.sequence)})" if judged.sequence else ""
     st.caption(
-        f"Judged {told_age(judged.at, asked.now)}. {summary.algorithm}, {summary.training_rows:,} rows, "
+        f"Judged {told_age(judged.at, asked.now)}. {plain(summary.algorithm)}, {summary.training_rows:,} rows, "
         f"trained in {summary.seconds:.0f} s, run {plain(summary.run_name)}.{more}"
     )
     if judged.gates:

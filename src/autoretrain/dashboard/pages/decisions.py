@@ -110,7 +110,7 @@ def step_to(sequence: int) -> None:
 def show_one(asked: Visit, sequence: int) -> None:
     show_steps(asked, sequence)
     record = queries.read_record(asked.reach, sequence)
-    st.subheader(f"{record['decision']}: {record['reason']}")
+    st.subheader(f"{plain(record['decision'])}: {plain(record['reason'])}")
     st.markdown(plain(record["message"]))
     st.caption(f"Decision {sequence} of {plain(asked.key)}, {told_age(queries.at_of(record), asked.now)}.")
     st.code(address_of(asked.key, sequence), language=None, wrap_lines=True)

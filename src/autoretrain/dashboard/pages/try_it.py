@@ -106,9 +106,9 @@ def show_words(place: Any, opinion: Opinion) -> None:
 
 def take_label(store: Store, asked: Visit, text: str) -> None:
     """Let an operator say what the message really is."""
-    told = st.session_state.get("told")
-    if told:
-        st.success(f"Kept as {told}: the next run trains with it.")
+    told: dict[str, str] = st.session_state.setdefault("told", {})
+    if asked.key in told:
+        st.success(f"Kept as {told[asked.key]}: the next run trains with it.")
         return
 
     def tell(label: Label) -> None:
@@ -117,7 +117,7 @@ def take_label(store: Store, asked: Visit, text: str) -> None:
         except AutoRetrainError as error:
             st.session_state["refused"] = str(error)
         else:
-            st.session_state["told"] = label.value
+            told[asked.key] = label.value
 
     st.markdown("What is it really?")
     with st.container(horizontal=True):

@@ -65,13 +65,13 @@ def show_live(offered: tuple[Verb, ...]) -> None:
 
 def read(asked: Visit) -> tuple[Registered, list[Version]]:
     """Return what the registry says, and with it what status and store know."""
-    registered = reader_of(asked.key, asked.reach).look()
+    registered = reader_of(asked.key, asked.seen.model.spec.registered_model_name, asked.reach).look()
     card_of = partial(read_card, asked.key, _reach=asked.reach)
     return registered, queries.read_versions(asked.seen.status, registered.versions, card_of=card_of)
 
 
 @st.cache_resource(show_spinner=False, max_entries=100)
-def reader_of(key: str, _reach: Reach) -> RegistryReader:
+def reader_of(key: str, registered_name: str, _reach: Reach) -> RegistryReader:
     return registry_reader(_reach, Settings())
 
 

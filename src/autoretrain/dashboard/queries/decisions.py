@@ -99,12 +99,13 @@ def read_chain(reach: Reach, sequence: int) -> Chain:
 
 def finding_rows(record: Record) -> list[dict[str, Any]]:
     """Every finding: what triggered first, then what could not be told."""
-    order = list(VERDICTS)
-    found = sorted(record.get("plan", {}).get("findings", ()), key=lambda each: order.index(each["verdict"]))
+    order = {verdict: place for place, verdict in enumerate(VERDICTS)}
+    findings = record.get("plan", {}).get("findings", ())
+    found = sorted(findings, key=lambda each: order.get(each["verdict"], len(order)))
     return [
         {
             "check": figures_of(each),
-            "is": VERDICTS[Verdict(each["verdict"])],
+            "is": VERDICTS.get(each["verdict"], each["verdict"]),
             "reason": each["reason"],
             "said": each["message"],
         }

@@ -60,7 +60,9 @@ class Desk:
         self.message, self.was = None, None
 
     def undo(self) -> None:
-        """Lay out the message that was answered last. Its label holds until another one is given."""
+        """Lay out the message that was answered last, if there is one. Its label holds until another one is given."""
+        if not self.answered:
+            return  # a fast finger pressed twice
         if self.message is not None:
             self.set_aside.append(self.message)
         self.message, self.was = self.answered.pop()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final
 
-from autoretrain.app.fleet import Seen
+from autoretrain.app.fleet import STATUS_UNREADABLE, Seen
 from autoretrain.domain.plan import Decision
 from autoretrain.domain.reasons import Reason
 from autoretrain.domain.status import Condition, Status
@@ -41,6 +41,7 @@ STALLED: Final[Mapping[str, str]] = {
     Reason.INVALID_SPEC: "Mend that field of the document; the last good one holds until then.",
     Reason.TRAINING_BAD_INPUT: "Mend the data or the document; the same input is not tried again.",
     Reason.REGISTRY_OWNED: "Name another registered model, or take this one over.",
+    STATUS_UNREADABLE: "Run the dashboard and the operator in the same release.",
 }
 DEGRADED: Final[Mapping[str, str]] = {
     Reason.BREAKER_OPEN: "Look at the data and at the rejected candidates, then ask for a run under Versions.",
