@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -121,6 +122,27 @@ def test_between_the_batches_of_a_long_queue_the_store_is_free_for_as_long_as_it
     recording.recorder.close(10)
     assert len(held) == 4
     assert all(after[0] - before[1] >= before[1] - before[0] for before, after in pairwise(held))
+
+
+def test_after_a_disk_that_stalled_the_writer_goes_on_at_once(monkeypatch: pytest.MonkeyPatch):
+    """Standing still for as long as the stall again would let the queue run over twice."""
+    now = [0.0]
+    monkeypatch.setattr(
+        "autoretrain.serving.recorder.time", SimpleNamespace(monotonic=lambda: now[0], time=lambda: 0.0)
+    )
+
+    class StalledSink:
+        def add_predictions(self, _predictions: Sequence[Prediction]) -> None:
+            now[0] += 60
+
+    recording = Recording(queue_messages=2000)
+    recording.recorder = Recorder(
+        StalledSink(), recording.metrics, audit_rate=0.0, audit_seed=0, queue_messages=2000, clock=lambda: 0.0
+    )
+    recording.record(*map(str, range(500)))
+    recording.recorder.start()
+    assert recording.recorder.flush(10)
+    recording.recorder.close(10)
 
 
 def test_what_cant_be_written_before_the_end_is_counted():

@@ -24,6 +24,7 @@ QUEUE_MESSAGES: Final = 10_000
 BATCH_MESSAGES: Final = 250
 WRITE_EVERY_SECONDS: Final = 0.2
 RETRY_SECONDS: Final = 1.0
+LONGEST_PAUSE_SECONDS: Final = 0.25  # SQLite's waiting writers look every 0.1 s
 FLUSH_SECONDS: Final = 5.0
 
 Entry = tuple[str, "Answer", str, ServedModel | None]
@@ -164,8 +165,9 @@ class Recorder:
                 self._batch = []
                 self._written.notify_all()
             # Others write to the store too, and SQLite knows no queue: who waits looks again and again for a moment in
-            # which nobody writes. Without a pause as long as the write, a busy server would leave them none.
-            self._closing.wait(time.monotonic() - began)
+            # which nobody writes. Without a pause as long as the write, a busy server would leave them none. But a
+            # disk that stalled for seconds is no reason to stand still for as long again while the queue runs over.
+            self._closing.wait(min(time.monotonic() - began, LONGEST_PAUSE_SECONDS))
             return
 
     def _write(self, batch: Sequence[Prediction]) -> None:
