@@ -5,7 +5,7 @@ VENV := .venv/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo reset train serve dashboard monitor schedule-training run-agent \
-        test test-integration lint fmt typecheck check bench docs lock release-check license-check audit \
+        test test-integration lint fmt typecheck check bench docs film lock release-check license-check audit \
         docker-up docker-down docker-build kind-up kind-cluster kind-deploy kind-reload kind-demo kind-down e2e e2e-full e2e-chart readme
 
 # What the cluster is made of. KIND_NODE_IMAGE empty: kind's own. KIND_ADDONS: a command that gets the cluster's name and
@@ -63,7 +63,7 @@ docker-down:  ## stop and remove the containers; `docker compose down --volumes`
 	@$(COMPOSE) down
 
 ##@ On a cluster
-docker-build: setup  ## build the three images
+docker-build: setup  ## build the four images
 	@$(VENV)/python scripts/kind.py build
 kind-up: setup  ## from nothing to a served model in a kind cluster of its own
 	@$(VENV)/python scripts/kind.py up
@@ -110,5 +110,7 @@ audit: setup  ## known vulnerabilities of what the locks name
 docs: setup  ## build the site of docs/ into site/; it loads nothing from elsewhere
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/python -m mkdocs build --quiet
 	@echo "site/index.html, or: $(VENV)/python -m mkdocs serve"
+film: setup  ## run the demo, film it, take the pictures of docs/ anew; needs Chromium, ffmpeg and curl, takes 15 minutes
+	@$(VENV)/python scripts/film $(PARTS)
 bench: setup  ## every benchmark, one after another
 	@$(VENV)/python -m benchmarks

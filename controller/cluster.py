@@ -33,7 +33,7 @@ class Kind:
     """`verbs` are those on the objects, `subresources` those on a part of them. `optional` kinds may not be installed.
 
     A kind that is `kept` is applied by the pass and deleted when it is no longer wanted. Of a `metadata_only` kind
-    nothing else is read.
+    nothing else is listed.
     """
 
     name: str
@@ -85,7 +85,7 @@ DECISION: Final = _kind(
     "SpamModelDecision",
     "spammodeldecisions",
     f"{GROUP}/v1alpha1",
-    "list create delete",
+    "get list create delete",
     metadata_only=True,
 )
 DEPLOYMENT: Final = _kind("Deployment", "deployments", "apps/v1", _KEPT, watch=Watch.OURS, kept=True)

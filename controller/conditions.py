@@ -51,6 +51,7 @@ def overlay(seen: Seen, status: Status, troubles: Sequence[AutoRetrainError] = (
     status = _explain(status, "Retraining", seen.registry_problem)
     status = _explain(status, "MetricsAvailable", seen.evidence_problem)
     status = _explain(status, "ServingAvailable", seen.serving_trouble)
+    status = _explain(status, "AgentAvailable", seen.agent_trouble)
     run = seen.observation.run
     return _explain(status, "Retraining", run.message if run else "", when=True)
 

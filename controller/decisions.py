@@ -6,10 +6,11 @@ them now and then is in their metadata, so records are never sent back.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from controller.cache import Key, model_key
-from controller.cluster import DECISION, GROUP, ClusterPort, Object, is_owned_by
+from controller.cluster import DECISION, GROUP, ClusterPort, NotFound, Object, is_owned_by, key_of
 
 KEPT_DECISIONS: Final = 100
 ORDINAL_ANNOTATION: Final = f"{GROUP}/run-ordinal"
@@ -32,6 +33,20 @@ async def prune_decisions(
         for _, (namespace, name), uid in sorted(found)[:-KEPT_DECISIONS]:
             count_call("delete")
             await cluster.delete(DECISION, namespace, name, uid=uid)
+
+
+async def newest_decisions(cluster: ClusterPort, key: Key, *, count: int) -> list[Object]:
+    """Return the last `count` decisions on one SpamModel, oldest first. Raises ClusterError."""
+    pages = cluster.list_pages(DECISION, namespace=key[0], model=key[1])
+    # One is never changed, so that its version is its place in the order of creation.
+    found = sorted(
+        [(int(thing["metadata"]["resourceVersion"]), key_of(thing)) async for page in pages for thing in page]
+    )
+    decisions = []
+    for _, (namespace, name) in found[-count:]:
+        with suppress(NotFound):
+            decisions.append(await cluster.get(DECISION, namespace, name))
+    return decisions
 
 
 async def highest_recorded_ordinal(cluster: ClusterPort, key: Key, *, uid: str) -> int:

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from autoretrain.adapters import spammodel
 from autoretrain.decide.runs import start_run
+from autoretrain.domain.advice import Advice, AdviceOutcome
 from autoretrain.domain.deployment import Experiment
 from autoretrain.domain.drift import DriftReport
 from autoretrain.domain.errors import InvalidSpec, Problem
@@ -71,6 +72,7 @@ class Seen:
     observation: Observation
     evidence_problem: str = ""
     serving_trouble: str = ""
+    agent_trouble: str = ""
     registry_owner: str = ""
     registry_problem: str = ""
     registry_refusal: str = ""
@@ -89,6 +91,7 @@ class Gatherer:
     evidence: Evidence
     registry_of: Callable[[SpamModel, Object], Registry]
     registries: RegistryReader = field(default_factory=RegistryReader)
+    advice_of: Callable[[Key], Advice | None] = lambda _key: None
     _good: dict[Key, tuple[SpamModel, Object]] = field(default_factory=dict)
     _statuses: dict[Key, tuple[str, Status]] = field(default_factory=dict)
     _recorded_ordinals: dict[Key, int] = field(default_factory=dict)
@@ -103,6 +106,7 @@ class Gatherer:
         adopts = adopts_registry(document)
         versions, foreign, unread = await self.registries.registered(model, status, registry, adopts=adopts, now=now)
         serving = self._serving(model)
+        advice = self.advice_of(key)
         supply = reading.supply
         if supply is None and status.champion is None:
             supply = NO_LABELS  # Nothing is published before there is a champion; the first model needs base data only.
@@ -121,6 +125,7 @@ class Gatherer:
             registry_owner=foreign,
             highest_ordinal=await self._highest_ordinal(status, key, uid=model.uid),
             document_problems=problems,
+            advice=replace(advice, reason="") if advice is not None else None,
         )
         if versions is None and start_run(observation) is not None:
             # Beside a champion nobody asked whose the registered model is: it may have got another owner since.
@@ -132,6 +137,7 @@ class Gatherer:
             observation=observation,
             evidence_problem=(reading.problem or "") if status.champion is not None else "",
             serving_trouble=self._serving_trouble(key),
+            agent_trouble=advice.reason if advice is not None and advice.outcome is not AdviceOutcome.ANSWERED else "",
             registry_owner=foreign or "",
             registry_problem=unread,
             registry_refusal=registry.why if isinstance(registry, RefusedRegistry) else "",

@@ -14,6 +14,7 @@ from autoretrain.adapters.logs import configure_logging
 from autoretrain.adapters.settings import settings_problems
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.spec import SpamModel
+from controller.advice import AdviceRelay
 from controller.alerts import AlertRelay
 from controller.allowed import keys_at, prometheus_url
 from controller.api import KubernetesApi, log_in
@@ -108,6 +109,9 @@ class Controller:
         )
         self._evidence = evidence
         self._alerts = AlertRelay(http, self.cache, self.metrics)
+        self._advice = AdviceRelay(
+            http, cluster, self.cache, self.metrics, now=lambda: datetime.now(UTC), wake=self._wake
+        )
         self._reconciler: Reconciler | None = None
 
     def document(self, model: SpamModel) -> Object | None:
@@ -128,6 +132,7 @@ class Controller:
             await self._stand_by(stop)
             return await self._lead(stop) if self._lease.is_held else 0
         finally:
+            await self._advice.close()
             await self._alerts.close()
             if self._watches is not None:
                 await asyncio.to_thread(self._watches.stop)
@@ -229,6 +234,7 @@ class Controller:
             serving_image=settings.serving_image,
             training_image=settings.training_image,
             monitor_image=settings.monitor_image,
+            agent_image=settings.agent_image,
             mlflow_tracking_uri=settings.mlflow_tracking_uri,
             store_secret_name=settings.store_secret_name,
             store_secret_key=settings.store_secret_key,
@@ -238,7 +244,12 @@ class Controller:
             cluster=self._cluster,
             cache=self.cache,
             gatherer=Gatherer(
-                self._cluster, self.cache, self._evidence, self._registries.of, RegistryReader(settings.cluster_id)
+                self._cluster,
+                self.cache,
+                self._evidence,
+                self._registries.of,
+                RegistryReader(settings.cluster_id),
+                self._advice.advice_of,
             ),
             applier=Applier(
                 self._cluster,
@@ -252,6 +263,7 @@ class Controller:
             now=lambda: datetime.now(UTC),
             identity=settings.identity,
             hand_over=self._alerts.hand_over,
+            consult=self._advice.consult,
             dashboard_url=settings.dashboard_url,
         )
         return Reconciler(

@@ -36,6 +36,12 @@ class ControllerMetrics:
         self.alerts = Counter(
             "autoretrain_controller_alerts", "Alerts by what became of them.", ["outcome"], registry=registry
         )
+        self.advice = Counter(
+            "autoretrain_controller_advice",
+            "Questions to models' agents by how they ended.",
+            ["outcome"],
+            registry=registry,
+        )
         self.active_runs = Gauge("autoretrain_controller_active_runs", "Runs in flight.", registry=registry)
         self.upgrades = Gauge(
             "autoretrain_controller_upgrades",

@@ -55,6 +55,7 @@ class Passes:
     now: Callable[[], datetime]
     identity: str = "controller"
     hand_over: Callable[[Key, Sequence[Alert]], None] = lambda _key, _alerts: None
+    consult: Callable[[Seen, PassResult, Object | None], None] = lambda _seen, _result, _decision: None
     dashboard_url: str = ""
     _told: set[Key] = field(default_factory=set)
 
@@ -122,6 +123,7 @@ class Passes:
         decision = build_decision(seen, result) if matters(result) else None
         if decision is not None:
             await self._record(decision)
+        self.consult(seen, result, decision)
         first = seen.key not in self._told
         if not result.changed and not first:
             return

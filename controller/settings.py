@@ -38,6 +38,7 @@ class ControllerSettings(BaseSettings):
     serving_image: str = Field("autoretrain/serving:dev", description="Image of serving Pods.")
     training_image: str = Field("autoretrain/trainer:dev", description="Image of training Jobs.")
     monitor_image: str = Field("autoretrain/trainer:dev", description="Image of monitor Pods.")
+    agent_image: str = Field("autoretrain/agent:dev", description="Image of agent Pods.")
     mlflow_tracking_uri: str = Field("http://mlflow.autoretrain-system:5000", description="Address of MLflow.")
     registry_netrc_file: str = Field(
         "", description="File of the operator's own logins at MLflow servers, in the netrc format; empty: none."

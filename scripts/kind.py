@@ -34,7 +34,7 @@ DATA: Final = f"{MODEL}-data"
 STORE: Final = "autoretrain-store"
 HOST: Final = "spam.test"
 ADDRESS: Final = "http://127.0.0.1:8080"
-OUR_IMAGES: Final = ("controller", "serving", "trainer")
+OUR_IMAGES: Final = ("agent", "controller", "serving", "trainer")
 CONFIG_MAP_BYTES: Final = 1_000_000
 CALL_SECONDS: Final = 120
 BUILD_SECONDS: Final = 1800
@@ -275,7 +275,7 @@ def reload() -> None:
     build_images()
     load_images()
     run("kubectl", "-n", SYSTEM, "rollout", "restart", "deployment/autoretrain-controller")
-    ours = "app.kubernetes.io/managed-by=autoretrain,app.kubernetes.io/component in (serving,monitor)"
+    ours = "app.kubernetes.io/managed-by=autoretrain,app.kubernetes.io/component in (serving,monitor,agent)"
     run("kubectl", "delete", "pods", "--all-namespaces", "--selector", ours, "--wait=false")
 
 

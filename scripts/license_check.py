@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-LOCKS: Final = ("controller", "serving", "trainer")
+LOCKS: Final = ("agent", "controller", "serving", "trainer")
 REFUSED: Final = re.compile(
     r"\bA?GPL|\bGNU (?:Affero )?General Public|\bSSPL|Server Side Public|\bBUSL|\bBSL[- ]?1\.1|Business Source",
     re.IGNORECASE,
 )
+ELSEWHERE: Final = re.compile(r"sys_platform == '(?:win32|emscripten)'")
 TITLE_CHARACTERS: Final = 200
 """How much of a whole text is its own title; further down it may speak of other licences."""
 
@@ -23,7 +24,7 @@ TITLE_CHARACTERS: Final = 200
 def locked(text: str) -> Iterator[str]:
     """Return the names of the packages of a lock that are installed on Linux."""
     for line in text.splitlines():
-        if (found := re.match(r"([A-Za-z0-9._-]+)(?:\[.*\])?==", line)) and "sys_platform == 'win32'" not in line:
+        if (found := re.match(r"([A-Za-z0-9._-]+)(?:\[.*\])?==", line)) and not ELSEWHERE.search(line):
             yield found[1]
 
 

@@ -19,7 +19,7 @@ DEFINITIONS: Final = (
     *("manifests/crd.yaml", "manifests/crd-decision.yaml", "src/autoretrain/adapters/crd.yaml"),
     *("helm/autoretrain/files/crd.yaml", "helm/autoretrain/files/crd-decision.yaml"),
 )
-IMAGES: Final = ("controller", "serving", "trainer")
+IMAGES: Final = ("agent", "controller", "serving", "trainer")
 VERSION_LABEL: Final = 'org.opencontainers.image.version="$VERSION"'
 SERVER_METADATA: Final = re.compile(r'\{"name": "autoretrain", "version": "([^"]*)"')
 

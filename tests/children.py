@@ -20,6 +20,7 @@ UID = "6f6a1c0e-0d3c-4d2b-9a53-0f1f3a5d7c11"
 DEFAULTS = Defaults(
     serving_image="autoretrain/serving:dev",
     training_image="autoretrain/trainer:dev",
+    agent_image="autoretrain/agent:dev",
     monitor_image="autoretrain/trainer:dev",
     mlflow_tracking_uri="http://mlflow.autoretrain-system:5000",
     store_secret_name="autoretrain-store",

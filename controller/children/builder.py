@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from autoretrain.domain.deployment import Experiment
-from autoretrain.domain.spec import SpamModel
+from autoretrain.domain.spec import SpamModel, TriggerMode
 from autoretrain.domain.status import ActiveRun, Status
+from controller.children.agent import build_agent
 from controller.children.monitor import build_monitor, build_pod_monitor
 from controller.children.parent import Defaults, Parent
 from controller.children.routes import build_routes
@@ -40,6 +41,7 @@ class Children:
             *build_routes(parent),
             monitor_settings,
             build_monitor(parent, monitor_settings),
+            *((build_agent(parent),) if model.spec.agent.mode is not TriggerMode.DISABLED else ()),
             *((build_pod_monitor(parent),) if self.pod_monitors else ()),
         )
 

@@ -47,7 +47,7 @@ def build_monitor(parent: Parent, settings: Object) -> Object:
 
 
 def build_pod_monitor(parent: Parent) -> Object:
-    """Return the PodMonitor of serving and monitor Pods. Only where its definition is installed."""
+    """Return the PodMonitor of serving, monitor and agent Pods. Only where its definition is installed."""
     interval = min(LONGEST_SCRAPE_INTERVAL_SECONDS, parent.model.spec.monitoring.interval_seconds)
     endpoint = {"path": "/metrics", "interval": f"{interval}s", "honorLabels": False}
     return parent.child(
@@ -63,7 +63,7 @@ def build_pod_monitor(parent: Parent) -> Object:
                         {
                             "key": "app.kubernetes.io/component",
                             "operator": "In",
-                            "values": [Component.SERVING.value, Component.MONITOR.value],
+                            "values": [Component.SERVING.value, Component.MONITOR.value, Component.AGENT.value],
                         }
                     ],
                 },
@@ -94,11 +94,18 @@ def _build_container(parent: Parent, settings: Object) -> Container:
         mounts=[settings_mount(settings), *addresses, *keys],
         options={
             "ports": [{"name": "metrics", "containerPort": PORT, "protocol": "TCP"}],
-            "startupProbe": _probe(period=2, failures=60),
-            "readinessProbe": _probe(period=10, failures=3),
-            "livenessProbe": _probe(period=20, failures=6),
+            **metrics_probes(),
         },
     )
+
+
+def metrics_probes() -> dict[str, Any]:
+    """Return the probes of a container whose page of metrics is on its port `metrics` from the start."""
+    return {
+        "startupProbe": _probe(period=2, failures=60),
+        "readinessProbe": _probe(period=10, failures=3),
+        "livenessProbe": _probe(period=20, failures=6),
+    }
 
 
 def _alert_mount(secret: str) -> Mount:

@@ -16,6 +16,7 @@ SERVICE_PORT: Final = 80
 class Component(StrEnum):
     SERVING = "serving"
     MONITOR = "monitor"
+    AGENT = "agent"
     TRAINING = "training"
     SETTINGS = "settings"
 
@@ -27,6 +28,7 @@ class Defaults:
     serving_image: str
     training_image: str
     monitor_image: str
+    agent_image: str
     mlflow_tracking_uri: str
     store_secret_name: str
     store_secret_key: str
@@ -54,6 +56,10 @@ class Parent:
     @property
     def monitor_name(self) -> str:
         return f"{self.model.name}-{Component.MONITOR}"
+
+    @property
+    def agent_name(self) -> str:
+        return f"{self.model.name}-{Component.AGENT}"
 
     @property
     def serving_url(self) -> str:

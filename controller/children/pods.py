@@ -45,7 +45,10 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """What one of our programs needs. `options` are further fields of the container, such as probes."""
+    """What one of our programs needs. `options` are further fields of the container, such as probes.
+
+    Who does not use the registry is neither told where it is nor given the login.
+    """
 
     image: str
     requests: Mapping[str, str]
@@ -56,6 +59,7 @@ class Container:
     secret_environments: Sequence[str] = ()
     mounts: Sequence[Mount] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    uses_registry: bool = True
 
 
 def build_pod(
@@ -95,7 +99,7 @@ def _build_container(
     mounts: Sequence[Mount],
 ) -> dict[str, Any]:
     asked = template.get("env", ())
-    ours = {**_common_variables(parent), **container.variables}
+    ours = {**_common_variables(parent, registry=container.uses_registry), **container.variables}
     # A list with one name twice is refused by the API server; where a name may be set by both, the user's holds.
     taken = {variable["name"] for variable in asked}
     built = {
@@ -144,11 +148,14 @@ def secret_variable(name: str, reference: Mapping[str, str], *, optional: bool =
     return {"name": name, "valueFrom": {"secretKeyRef": source}}
 
 
-def _common_variables(parent: Parent) -> dict[str, str]:
-    return {
-        "AUTORETRAIN_MODEL": parent.model.key,
+def _common_variables(parent: Parent, *, registry: bool) -> dict[str, str]:
+    of_registry = {
         "AUTORETRAIN_REGISTERED_MODEL_NAME": parent.model.spec.registered_model_name or parent.model.key,
         "MLFLOW_TRACKING_URI": parent.spec["registry"]["trackingURI"] or parent.defaults.mlflow_tracking_uri,
+    }
+    return {
+        "AUTORETRAIN_MODEL": parent.model.key,
+        **(of_registry if registry else {}),
         "AUTORETRAIN_HOST": "0.0.0.0",  # noqa: S104 - a Pod is reached from outside of it
         "AUTORETRAIN_STATE_DIR": STATE_DIRECTORY,
         "AUTORETRAIN_LOG_LEVEL": parent.defaults.log_level,
@@ -165,7 +172,7 @@ def _store_variable(parent: Parent) -> dict[str, Any]:
 
 
 def _environments(parent: Parent, container: Container) -> tuple[str, ...]:
-    registry = parent.spec["registry"].get("secretRef")
+    registry = parent.spec["registry"].get("secretRef") if container.uses_registry else None
     return (*((registry["name"],) if registry else ()), *container.secret_environments)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.children import monitor, serving
+from controller.children import agent, monitor, serving
 from tests.chart.rendering import CHART, SYSTEM, needs_helm, objects_of, pods_of, template
 from tests.children import children_of, document, job_of
 
@@ -53,27 +53,30 @@ def told(pod: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
             yield part, *CALLED.get(key, key)
 
 
+AGENT = {"mode": "Advise", "model": "openai:gpt-5"}
+
+
 def children() -> list[dict[str, Any]]:
     resource = document("full")
     del resource["spec"]["training"]["podTemplate"]["env"]  # a proxy of its author's
-    made = [*children_of(document("sms-spam")).values(), job_of(resource)]
+    made = [*children_of(document("sms-spam", agent=AGENT)).values(), job_of(resource)]
     return [each["spec"]["template"] for each in made if "template" in each.get("spec", {})]
 
 
 def test_what_pods_of_a_spammodel_are_told_to_call_is_in_the_table():
     found = {connection for pod in children() for connection in told(pod)}
     assert found <= KNOWN
-    assert {who for who, _, _ in found} == {"serving", "monitor", "training"}
+    assert {who for who, _, _ in found} == {"serving", "monitor", "agent", "training"}
 
 
 def test_the_ports_of_a_spammodels_pods_are_those_of_the_table():
-    ports = {(each["to"], each["port"]) for each in CONNECTIONS if each["to"] in {"serving", "monitor"}}
-    assert ports == {("serving", serving.PORT), ("monitor", monitor.PORT)}
+    ports = {(each["to"], each["port"]) for each in CONNECTIONS if each["to"] in {"serving", "monitor", "agent"}}
+    assert ports == {("serving", serving.PORT), ("monitor", monitor.PORT), ("agent", agent.PORT)}
 
 
 def test_every_row_is_there_once_and_speaks_of_parts_that_exist():
     assert len(KNOWN) == len(CONNECTIONS)
-    outside = {"the API server", "alert addresses", "data sources", "clients"}
+    outside = {"the API server", "alert addresses", "chat models", "data sources", "clients"}
     assert {name for who, to, _ in KNOWN for name in (who, to)} - set(PODS) == outside
 
 
@@ -88,7 +91,7 @@ def test_what_pods_of_the_chart_are_told_to_call_is_what_the_table_says(options:
     found = {connection for _, pod in pods_of(documents) for connection in told(pod)}
     assert found <= KNOWN
     # What Prometheus and the operator find in the cluster is in no address; the rest of the table is.
-    found_there = {"operator", "serving", "monitor"}
+    found_there = {"operator", "serving", "monitor", "agent"}
     here = {part_of(pod["metadata"]["labels"]) for _, pod in pods_of(documents)}
     said = {row for row in KNOWN if row[0] in here - {"test"} and row[1] not in found_there}
     tested = next(row for row in KNOWN if row[:2] == ("test", who_is_tested))
@@ -219,4 +222,4 @@ def test_policies_for_spammodels_must_know_where_these_are():
     done = template("", "--set", "networkPolicies.spamModels.enabled=true")
     assert "networkPolicies.spamModels.namespaces is needed" in done.stderr
     own = policies_of("", "--set", "networkPolicies.spamModels.enabled=true,networkPolicies.spamModels.namespaces={a}")
-    assert set(own) == {("a", "serving"), ("a", "monitor"), ("a", "training")}
+    assert set(own) == {("a", part) for part in ("serving", "monitor", "agent", "training")}

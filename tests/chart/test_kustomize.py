@@ -38,7 +38,7 @@ ANNOTATIONS = {"helm.sh/hook", "helm.sh/hook-weight", "helm.sh/hook-delete-polic
 def renamed(document: dict[str, Any], hashed: str) -> dict[str, Any]:
     """A kustomize object with the chart's names; `hashed` is the one whose name kustomize adds a hash to."""
     text = yaml.safe_dump(document).replace(hashed, "prometheus-config")
-    for image in ("controller", "trainer", "serving"):
+    for image in ("controller", "trainer", "serving", "agent"):
         text = text.replace(f"autoretrain/{image}:dev", f"autoretrain/{image}:{VERSION}")
     document = yaml.safe_load(text)
     for named in filter(None, (document["metadata"], document.get("roleRef"))):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from autoretrain.app.advice_http import AdviceMetrics
 from autoretrain.app.monitor import MonitorMetrics
 from autoretrain.cli.main import build_parser
 from autoretrain.domain.reasons import Reason
@@ -37,7 +38,7 @@ def test_each_reason_is_given_by_some_code():
 def test_each_metric_is_documented_and_each_documented_metric_exists():
     from autoretrain.serving import metrics as serving
 
-    exposed = {family.name for owner in (MonitorMetrics(), ControllerMetrics()) for family in owner.registry.collect()}
+    exposed = {family.name for owner in (MonitorMetrics(), ControllerMetrics(), AdviceMetrics("a.b")) for family in owner.registry.collect()}
     exposed |= set(re.findall(r'"(autoretrain_[a-z_0-9]+)"', Path(serving.__file__).read_text()))
     documented = re.findall(r"^\| `(autoretrain_\w+)` \|", (REFERENCE / "metrics.md").read_text(), re.MULTILINE)
     assert sorted(map(bare, documented)) == sorted(map(bare, exposed))

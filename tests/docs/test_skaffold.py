@@ -124,10 +124,9 @@ def test_only_our_own_cluster_is_touched(profile: str):
 
 @needs_helm
 @pytest.mark.parametrize(
-    ("profile", "serving", "trainer"),
-    [("", "tag-of-serving", "tag-of-trainer"), ("e2e", "tag-of-serving", "tag-of-trainer"), ("dev", "dev", "dev")],
+    ("profile", "tag"), [("", "tag-of-{}"), ("e2e", "tag-of-{}"), ("dev", "dev")], ids=lambda value: value or "none"
 )
-def test_the_release_runs_the_images_that_were_built(tmp_path: Path, profile: str, serving: str, trainer: str):
+def test_the_release_runs_the_images_that_were_built(tmp_path: Path, profile: str, tag: str):
     text, options = values_of(profile)
     values = tmp_path / "overrides.yaml"
     values.write_text(text)
@@ -136,8 +135,7 @@ def test_the_release_runs_the_images_that_were_built(tmp_path: Path, profile: st
     images = set(re.findall(r"autoretrain/\w+:[\w-]+", done.stdout))
     assert images == {
         "autoretrain/controller:tag-of-controller",
-        f"autoretrain/serving:{serving}",
-        f"autoretrain/trainer:{trainer}",
+        *(f"autoretrain/{name}:{tag.format(name)}" for name in ("agent", "serving", "trainer")),
     }
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from autoretrain.adapters import crd, records, spammodel
+from autoretrain.domain.advice import Advice
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.observation import GuardEvidence, LabelSupply, RegistryVersion
 from autoretrain.domain.spec import SpamModel
@@ -43,6 +44,7 @@ DEFAULTS = Defaults(
     serving_image="serving:1",
     training_image="trainer:1",
     monitor_image="trainer:1",
+    agent_image="agent:1",
     mlflow_tracking_uri="http://mlflow:5000",
     store_secret_name="autoretrain-store",
     store_secret_key="url",
@@ -131,6 +133,7 @@ class OperatorWorld:
     trained_against: dict[str, str | None] = field(default_factory=dict)
     defaults: Defaults = DEFAULTS
     limit: int = 5
+    advice_of: Callable[[Key], Advice | None] = lambda _key: None
     passes: Passes = field(init=False)
     metrics: ControllerMetrics = field(default_factory=ControllerMetrics)
 
@@ -148,7 +151,7 @@ class OperatorWorld:
         self.passes = Passes(
             cluster=self.cluster,
             cache=cache,
-            gatherer=Gatherer(self.cluster, cache, self, self.registry_of),
+            gatherer=Gatherer(self.cluster, cache, self, self.registry_of, advice_of=lambda key: self.advice_of(key)),
             applier=Applier(
                 self.cluster,
                 cache,

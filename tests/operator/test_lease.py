@@ -1,6 +1,7 @@
 """Which of two operators decides, and when the other may."""
 
 import asyncio
+import copy
 from datetime import UTC, datetime
 
 import pytest
@@ -158,6 +159,50 @@ def test_a_renewal_that_was_carried_out_without_an_answer_is_not_a_loss(pair):
     asyncio.run(one.renew())
     asyncio.run(one.renew())
     assert one.is_held
+
+
+def test_a_lease_that_somebody_emptied_is_free(pair):
+    """The API server takes one without a spec."""
+    cluster, _, one, two = pair
+    acquire(one)
+    cluster.put({name: part for name, part in cluster.objects[PLACE].items() if name != "spec"})
+    with pytest.raises(LeaseLost, match="the lease is held by nobody"):
+        asyncio.run(one.renew())
+    assert acquire(two) is True
+
+
+def test_a_lease_of_ours_that_somebody_edited_is_renewed(pair):
+    cluster, _, one, _ = pair
+    acquire(one)
+    cluster.put({**cluster.objects[PLACE], "spec": {"holderIdentity": "one"}})
+    asyncio.run(one.renew())
+    asyncio.run(one.renew())
+    spec = cluster.objects[PLACE]["spec"]
+    assert (spec["leaseDurationSeconds"], spec["renewTime"]) == (DURATION_SECONDS, "2026-03-02T00:00:00.000000Z")
+
+
+@pytest.mark.parametrize("renewed", ["2099-01-01T00:00:00.000000Z", "yesterday", None])
+def test_the_clock_of_another_holder_is_believed_in_nothing(pair, renewed):
+    cluster, clock, one, two = pair
+    acquire(one)
+    cluster.put({**cluster.objects[PLACE], "spec": {**cluster.objects[PLACE]["spec"], "renewTime": renewed}})
+    assert acquire(two) is False
+    clock.seconds += DURATION_SECONDS
+    assert acquire(two) is True
+
+
+def test_of_two_that_take_a_free_lease_at_once_one_has_it(pair):
+    cluster, _, one, two = pair
+    acquire(one)
+    asyncio.run(one.release())
+
+    free = copy.deepcopy(cluster.objects[PLACE])
+
+    async def both():
+        cluster.get = lambda *_: asyncio.sleep(0, free)
+        return await asyncio.gather(one.try_acquire(), two.try_acquire())
+
+    assert sorted(asyncio.run(both())) == [False, True]
 
 
 def test_a_released_lease_is_free_at_once(pair):

@@ -11,6 +11,7 @@ sample: {{ $values.samples.smsSpam.enabled }}
 test: true
 serving: true
 monitor: true
+agent: true
 training: true
 {{- end -}}
 

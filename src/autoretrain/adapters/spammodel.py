@@ -50,6 +50,7 @@ CLUSTER_ONLY = (
     "monitoring.prometheus",
     "alerts.secretRef",
     "agent.secretRef",
+    "agent.podTemplate",
 )
 # What an API server knows of every object's metadata.
 _METADATA = frozenset(

@@ -1,25 +1,22 @@
-"""Asks the adviser about each new situation and keeps what it says beside what the rules decided. Does nothing else.
+"""Asks the adviser about a situation, within a day's budget, and keeps what it says beside what the rules decided.
 
-A situation is a decision of the ledger: a window that was measured, a run that ended, anything that a pass found worth
-keeping. A pass never waits for this; it reads the newest advice from the store.
+A pass never waits for this. On one machine situations are the ledger's (`ledger_advice`) and the pass reads the newest
+advice from the store; on a cluster the controller brings each and takes the advice with it (`advice_http`).
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 import pydantic
 
 from autoretrain.adapters.chat_model import Exchange
-from autoretrain.adapters.records import dump_record, load_record
+from autoretrain.adapters.records import dump_record
 from autoretrain.adapters.settings import Settings
 from autoretrain.decide.advice import MAX_AGE
-from autoretrain.decide.situation import build_situation
 from autoretrain.domain.advice import Advice, AdviceChoice, AdviceOutcome, AdviceTotals, Situation
-from autoretrain.domain.errors import AutoRetrainError
-from autoretrain.domain.observation import Observation
 
 PROMPT_VERSION: Final = "1"
 """To be raised with each change of INSTRUCTIONS, `tools_of` or Advised: advice of two prompts is not to be compared."""
@@ -37,7 +34,6 @@ prior_shift only the share of spam moved, and a new model would learn nothing. J
 the estimate alone. Name the findings and the numbers of decisions that your advice rests on. The tools have more \
 figures; use as few as you need."""
 
-DECISIONS: Final = 10
 DAY: Final = timedelta(days=1)
 LONGEST_REASON: Final = 300
 ASK_AGAIN: Final = frozenset({AdviceOutcome.UNREACHABLE, AdviceOutcome.TOO_SLOW})
@@ -68,9 +64,7 @@ class Chat(Protocol):
 
 
 class Records(Protocol):
-    """What the adviser reads and writes; one machine's is the store."""
-
-    def decisions(self, *, limit: int) -> Sequence[Mapping[str, Any]]: ...
+    """Where advice is kept; both places have it in the store."""
 
     def advice(self, *, limit: int) -> Sequence[Advice]: ...
 
@@ -89,21 +83,20 @@ class Adviser:
     clock: Callable[[], datetime]
     _unkept: Advice | None = field(init=False, default=None)
 
-    def look(self) -> Advice | None:
-        """Ask about the newest situation, if it is due, and keep the answer. Raises AutoRetrainError.
+    def advise(self, situation_id: str, at: datetime, build: Callable[[], tuple[Situation, str]]) -> Advice | None:
+        """Ask about the situation `situation_id` of `at`, if it is due, and keep the answer. Raises AutoRetrainError.
 
-        Each is asked about once, over restarts, too; where nobody answered again, until it is too old to matter. There
-        is nothing to advise on a candidate or a rollback: these are the gates' and the guard's alone.
+        `build` returns it with what the rules decide on it. Each is asked about once, over restarts, too; where nobody
+        answered again, until it is too old to matter. There is nothing to advise on a candidate or a rollback: these
+        are the gates' and the guard's alone.
         """
         if self._unkept is not None:
             return self._keep(self._unkept)
         now = self.clock()
-        newest = self.records.decisions(limit=DECISIONS + 1)
-        if not newest or not self._is_due(newest[-1], now=now):
+        if not self._is_due(situation_id, at, now=now):
             return None
-        *before, record = newest
-        situation, rules = build_situation(_observation(record), situation_id=_situation_id(record), decisions=before)
-        if rules.value not in set(AdviceChoice):
+        situation, rules = build()
+        if rules not in set(AdviceChoice):
             return None
         exchange = self._refused_by_budget(now) or self.chat.ask(
             question_of(situation), instructions=INSTRUCTIONS, answer=Advised, tools=tools_of(situation)
@@ -119,14 +112,14 @@ class Adviser:
         self._unkept = None
         return kept
 
-    def _is_due(self, record: Mapping[str, Any], *, now: datetime) -> bool:
+    def _is_due(self, situation_id: str, at: datetime, *, now: datetime) -> bool:
         last = next(iter(self.records.advice(limit=1)), None)
         if last is None:
             return True
         # Distances, as in `decide.advice`: a clock that was set back must not silence the adviser for as long.
         if abs(now - last.at) < timedelta(seconds=self.settings.agent_interval_seconds):
             return False
-        if last.situation_id != _situation_id(record):
+        if (last.situation_id, last.situation_at) != (situation_id, at):
             return True
         return last.outcome in ASK_AGAIN and abs(now - last.situation_at) < MAX_AGE
 
@@ -197,16 +190,3 @@ def judge(exchange: Exchange[Advised], situation: Situation, *, rules: str, chat
 def one_line(text: str) -> str:
     """Return what a model wrote without line breaks and without anything that a terminal would obey."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
-
-
-def _observation(record: Mapping[str, Any]) -> Observation:
-    try:
-        return load_record(Observation, record["observation"])
-    except pydantic.ValidationError:
-        raise AutoRetrainError(
-            f"decision {record['sequence']} was recorded by a release that this one can't read"
-        ) from None
-
-
-def _situation_id(record: Mapping[str, Any]) -> str:
-    return f"decision-{record['sequence']}"

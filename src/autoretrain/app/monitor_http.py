@@ -4,35 +4,40 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from socketserver import ThreadingMixIn
-from typing import Annotated, Any, Final
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from datetime import UTC
+from typing import Annotated, Final
+from wsgiref.simple_server import WSGIServer
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from autoretrain.adapters.alerts import Trial
+from autoretrain.app.http_port import BadBody, listen, read_posted
 from autoretrain.domain.plan import Alert
 
 ALERTS_PATH: Final = "/alerts"
 TEST_PATH: Final = "/alerts/test"
 MOST_BYTES: Final = 64 * 2**10
 MOST_ALERTS: Final = 20
-SOCKET_SECONDS: Final = 10
-
-_alerts: TypeAdapter[list[Alert]] = TypeAdapter(Annotated[list[Alert], Field(max_length=MOST_ALERTS)])
+LONGEST_EVENT: Final = 64
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
+def _fit_to_tell(alert: Alert) -> Alert:
+    """Refuse what would end in the log as it is, and a time that can't be written down."""
+    if not (alert.event.isascii() and alert.event.isalpha() and len(alert.event) <= LONGEST_EVENT):
+        raise ValueError("event is no event")
+    try:
+        if alert.at is not None:
+            alert.at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("at is no time in UTC") from None
+    return alert
 
 
-class _Handler(WSGIRequestHandler):
-    timeout = SOCKET_SECONDS
-
-    def log_message(self, *_: Any) -> None:
-        """Prometheus comes every few seconds; there is nothing to say about it."""
+_alerts: TypeAdapter[list[Alert]] = TypeAdapter(
+    Annotated[list[Annotated[Alert, AfterValidator(_fit_to_tell)]], Field(max_length=MOST_ALERTS)]
+)
 
 
 def serve(
@@ -47,10 +52,7 @@ def serve(
 
     `take` gets each alert, `test` tries every address; with None the door is not there.
     """
-    app = build_app(registry, take, test)
-    server = make_server(host, port, app, server_class=_Server, handler_class=_Handler)
-    threading.Thread(target=server.serve_forever, name="the monitor's port", daemon=True).start()
-    return server
+    return listen(build_app(registry, take, test), host=host, port=port)
 
 
 def build_app(
@@ -92,15 +94,10 @@ def _test(environ: WSGIEnvironment, test: Callable[[], Sequence[Trial]], testing
 
 def _take(environ: WSGIEnvironment, take: Callable[[Alert], None]) -> tuple[str, str]:
     """Hand on the alerts of a request: all of them, or none where one does not fit. Return status and reason."""
-    if environ["REQUEST_METHOD"] != "POST":
-        return "405 Method Not Allowed", "alerts are brought by POST"
-    length = environ.get("CONTENT_LENGTH") or ""
-    if not length.isdigit():
-        return "411 Length Required", "Content-Length is missing"
-    if int(length) > MOST_BYTES:
-        return "413 Content Too Large", f"at most {MOST_BYTES} bytes"
     try:
-        alerts = _alerts.validate_json(environ["wsgi.input"].read(int(length)))
+        alerts = _alerts.validate_json(read_posted(environ, most_bytes=MOST_BYTES))
+    except BadBody as bad:
+        return bad.status, str(bad)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         return "422 Unprocessable Content", f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -9,6 +9,7 @@ from typing import Any
 
 from autoretrain.adapters.chat_model import AgentUnusable, ChatModel
 from autoretrain.adapters.settings import Settings
+from autoretrain.app import ledger_advice
 from autoretrain.app.advising import Adviser
 from autoretrain.app.agent import answer
 from autoretrain.app.local import LocalWorld, utc_now
@@ -86,7 +87,7 @@ def advising(world: LocalWorld, settings: Settings, chat: ChatModel) -> Callable
             return LOOK_SECONDS
         if agent.model != adviser.chat.name:
             adviser.chat = ChatModel(agent.model, settings)
-        if (advice := adviser.look()) is not None:
+        if (advice := ledger_advice.look(world.store, adviser)) is not None:
             sys.stdout.write(f"{told(advice)}\n")
             sys.stdout.flush()
         return LOOK_SECONDS

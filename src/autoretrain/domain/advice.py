@@ -202,3 +202,11 @@ class Situation:
     candidate: CandidateFigures | None
     versions: tuple[VersionFigures, ...]
     decisions: tuple[DecisionFigures, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviceQuestion:
+    """What the controller brings to the agent's Pod. `rules` is what they decided alone, which no model is shown."""
+
+    situation: Situation
+    rules: AdviceChoice

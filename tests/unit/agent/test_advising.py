@@ -8,6 +8,7 @@ import pytest
 from autoretrain.adapters.chat_model import Exchange
 from autoretrain.adapters.settings import Settings
 from autoretrain.app.advising import Advised, Adviser, one_line
+from autoretrain.app.ledger_advice import look
 from autoretrain.domain.advice import Advice, AdviceChoice, AdviceOutcome, AdviceTotals
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.spec import Requests
@@ -69,9 +70,16 @@ class Clock:
         return self.now
 
 
+class Asking(Adviser):
+    """An adviser over a ledger in memory, which it looks at."""
+
+    def look(self):
+        return look(self.records, self)
+
+
 def adviser(*observations, exchange=RETRAIN, **settings):
     made = [record(each, sequence=number) for number, each in enumerate(observations, start=1)]
-    return Adviser(Memory(made), Chat(exchange), Settings(**settings), Clock())
+    return Asking(Memory(made), Chat(exchange), Settings(**settings), Clock())
 
 
 def test_advice_is_kept_beside_what_the_rules_decided():
@@ -113,7 +121,7 @@ def test_a_situation_is_asked_about_once_also_after_a_restart():
     asking = adviser(quiet())
     asking.look()
     asking.clock.now += timedelta(hours=1)
-    again = Adviser(asking.records, Chat(), Settings(), asking.clock)
+    again = Asking(asking.records, Chat(), Settings(), asking.clock)
     assert (asking.look(), again.look(), again.chat.questions) == (None, None, [])
 
 

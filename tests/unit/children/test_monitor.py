@@ -132,7 +132,7 @@ def test_a_pod_monitor_is_made_only_where_its_kind_is_installed():
         "selector": {
             "matchLabels": {"autoretrain.dev/spammodel": "sms-spam"},
             "matchExpressions": [
-                {"key": "app.kubernetes.io/component", "operator": "In", "values": ["serving", "monitor"]}
+                {"key": "app.kubernetes.io/component", "operator": "In", "values": ["serving", "monitor", "agent"]}
             ],
         },
         "podMetricsEndpoints": [{"port": "http", **endpoint}, {"port": "metrics", **endpoint}],

@@ -14,7 +14,7 @@ TEMPLATE = document("full")["spec"]["training"]["podTemplate"]
 def workloads(sample):
     resource = document(sample)
     deployments = [child for child in children_of(resource).values() if child["kind"] == "Deployment"]
-    assert len(deployments) == 2
+    assert len(deployments) == {"minimal": 2, "full": 3}[sample]
     return [*deployments, job_of(resource)]
 
 
@@ -102,9 +102,14 @@ def test_a_path_of_the_node_is_refused_with_its_place_before_anything_is_built(p
         parse_spam_model(document(**{part: {"podTemplate": {"volumes": volumes}}}), uid="u", generation=1)
 
 
-def test_every_pod_has_the_login_to_the_registry_as_mlflow_reads_it():
-    """Training writes there; serving and the monitor fetch what the store does not hold."""
-    for workload in workloads("full"):
-        assert {"secretRef": {"name": "mlflow-access"}} in container_of(workload)["envFrom"]
+def test_every_pod_that_uses_the_registry_has_the_login_as_mlflow_reads_it():
+    """Training writes there; serving and the monitor fetch what the store does not hold. The agent has no use for it."""
+    have = {
+        workload["metadata"]["labels"]["app.kubernetes.io/component"]: container_of(workload)["envFrom"]
+        for workload in workloads("full")
+    }
+    login = {"secretRef": {"name": "mlflow-access"}}
+    assert {component for component, given in have.items() if login in given} == {"serving", "monitor", "training"}
+    assert have["agent"] == [{"secretRef": {"name": "chat-model"}}]
     for workload in workloads("minimal"):
         assert "envFrom" not in container_of(workload)

@@ -74,6 +74,7 @@ def test_the_full_sample_sets_every_field():
         "serving.httpRoute",
         "serving.podTemplate",
         "monitoring.podTemplate",
+        "agent.podTemplate",
         "serving.ingress",
     }
     missing = {
