@@ -19,8 +19,8 @@ from autoretrain.domain.plan import Alert
 from controller.cache import Key, WatchCache
 from controller.children.monitor import PORT
 from controller.children.parent import Component
-from controller.cluster import POD
 from controller.metrics import ControllerMetrics
+from controller.pods import running_host
 
 MOST_UNDER_WAY: Final = 100
 CALL_SECONDS: Final = 5.0
@@ -87,7 +87,9 @@ class AlertRelay:
             self._count("handed_over", alerts)
 
     async def _post(self, key: Key, alerts: Sequence[Alert]) -> None:
-        host = self._monitor(key)
+        host = running_host(self.cache, key, Component.MONITOR)
+        if host is None:
+            raise NotTaken("no monitor is running")
         timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
         body = [records.dump_record(alert) for alert in alerts]
         try:
@@ -98,21 +100,6 @@ class AlertRelay:
                     raise NotTaken(f"the monitor answers {answer.status}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotTaken(f"the monitor can't be reached ({type(error).__name__})") from None
-
-    def _monitor(self, key: Key) -> str:
-        """Return the host of the newest monitor Pod that runs. Raises NotTaken where there is none."""
-        running = [
-            (pod["metadata"].get("creationTimestamp", ""), pod["status"]["podIP"])
-            for pod in self.cache.of_model(POD, key)
-            if pod["metadata"].get("labels", {}).get("app.kubernetes.io/component") == Component.MONITOR
-            and pod.get("status", {}).get("podIP")
-            and pod["status"].get("phase") == "Running"
-            and "deletionTimestamp" not in pod["metadata"]
-        ]
-        if not running:
-            raise NotTaken("no monitor is running")
-        _, host = max(running)
-        return f"[{host}]" if ":" in host else str(host)
 
     def _count(self, outcome: str, alerts: Sequence[Alert]) -> None:
         self.metrics.alerts.labels(outcome).inc(len(alerts))

@@ -60,7 +60,7 @@ class Lease:
             if found is None:
                 self._held = await self.cluster.create(self._lease(transitions=0))
             else:
-                transitions = int(found["spec"].get("leaseTransitions", 0)) + 1
+                transitions = int(_spec(found).get("leaseTransitions", 0)) + 1
                 version = found["metadata"]["resourceVersion"]
                 self._held = await self.cluster.update(self._lease(transitions=transitions, version=version))
         except (Conflict, AlreadyExists):
@@ -112,7 +112,7 @@ class Lease:
         renewed = self._lease(
             transitions=int(spec.get("leaseTransitions", 0)), version=held["metadata"]["resourceVersion"]
         )
-        renewed["spec"]["acquireTime"] = spec["acquireTime"]
+        renewed["spec"]["acquireTime"] = spec.get("acquireTime", renewed["spec"]["acquireTime"])
         try:
             self._held = await self.cluster.update(renewed)
             self._renewed_at = asked_at
@@ -135,12 +135,13 @@ class Lease:
             return
         if found is None:
             raise LeaseLost("the lease was deleted")
-        if found["spec"].get("holderIdentity") != self.identity:
-            raise LeaseLost(f"the lease is held by {found['spec'].get('holderIdentity')}")
+        holder = _spec(found).get("holderIdentity")
+        if holder != self.identity:
+            raise LeaseLost(f"the lease is held by {holder or 'nobody'}")
         self._held = found
 
     def _may_take(self, found: Object) -> bool:
-        spec = found["spec"]
+        spec = _spec(found)
         holder, version = spec.get("holderIdentity"), found["metadata"]["resourceVersion"]
         if not holder or holder == self.identity:
             return True
@@ -167,3 +168,8 @@ class Lease:
                 "leaseTransitions": transitions,
             },
         }
+
+
+def _spec(lease: Object) -> Object:
+    """Return what a Lease says. One that somebody else made or edited may say less than ours, or nothing."""
+    return lease.get("spec") or {}

@@ -4,6 +4,7 @@ The seed's variables for mail and Slack are mapped onto such addresses. An error
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -12,6 +13,7 @@ import apprise
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from autoretrain.adapters.alert_delivery import keep_addresses_out_of_logs
 from autoretrain.adapters.alert_hours import QuietHours
 from autoretrain.domain.errors import AutoRetrainError
 
@@ -58,9 +60,10 @@ def alert_urls(settings: AlertSettings) -> tuple[str, ...]:
     urls = _read_urls(settings.urls_file) if settings.urls_file else []
     if settings.slack_webhook_url:
         urls.append(_slack_url(settings.slack_webhook_url.get_secret_value()))
-    if settings.smtp_server and settings.alert_email:
-        urls.append(_mail_url(settings, server=settings.smtp_server, receivers=settings.alert_email))
-    elif settings.smtp_server or settings.alert_email:
+    receivers = [address.strip() for address in (settings.alert_email or "").split(",") if address.strip()]
+    if settings.smtp_server and receivers:
+        urls.append(_mail_url(settings, server=settings.smtp_server, receivers=receivers))
+    elif settings.smtp_server or receivers:
         missing = "ALERT_EMAIL" if settings.smtp_server else "SMTP_SERVER"
         log.warning("no alert is sent by mail: %s is not set", missing)
     return tuple(urls)
@@ -97,7 +100,10 @@ def _read_urls(path: Path) -> list[str]:
 
 def _slack_url(webhook: str) -> str:
     """Return Slack's own webhooks as they are, and any other as JSON with the one field that speakers of Slack read."""
-    parts = urlsplit(webhook)
+    try:
+        parts = urlsplit(webhook)
+    except ValueError:
+        raise AutoRetrainError("SLACK_WEBHOOK_URL is no address") from None
     if parts.hostname in {"hooks.slack.com", "hooks.slack-gov.com"} or parts.scheme not in {"http", "https"}:
         return webhook
     renamed = "&".join(part for part in (parts.query, ":message=text") if part)
@@ -105,23 +111,27 @@ def _slack_url(webhook: str) -> str:
     return f"{scheme}://{parts.netloc}{parts.path}?{renamed}"
 
 
-def _mail_url(settings: AlertSettings, *, server: str, receivers: str) -> str:
+def _mail_url(settings: AlertSettings, *, server: str, receivers: Sequence[str]) -> str:
     starttls = settings.smtp_port not in {25, 465} if settings.smtp_starttls is None else settings.smtp_starttls
     mode = "starttls" if starttls else "ssl" if settings.smtp_port == 465 else "insecure"
     user, password = settings.smtp_username or "", settings.smtp_password
     login = quote(user, safe="") + (f":{quote(password.get_secret_value(), safe='')}" if password else "")
-    addresses = [address.strip() for address in receivers.split(",") if address.strip()]
-    query = urlencode({"smtp": server, "mode": mode, "from": user if "@" in user else addresses[0]})
-    path = "/".join(quote(address, safe="") for address in addresses)
+    query = urlencode({"smtp": server, "mode": mode, "from": user if "@" in user else receivers[0]})
+    path = "/".join(quote(address, safe="") for address in receivers)
     scheme = "mailto" if mode == "insecure" else "mailtos"
     return f"{scheme}://{login}{'@' if login else ''}{server}:{settings.smtp_port}/{path}?{query}"
 
 
 def open_service(url: str, *, place: str) -> Any:
     """Return Apprise's object for `url`. Raises AutoRetrainError, which says its place and not what it is."""
-    service = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+    keep_addresses_out_of_logs()
+    # Without a limit of Apprise's own, it works in the thread that asks: by that its complaints are told apart.
+    asset = apprise.AppriseAsset(async_mode=False, service_timeout=0)
+    service = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if service is None:
         raise AutoRetrainError(f"{place}: not an address that Apprise knows")
+    if service.overflow_mode == apprise.OverflowMode.UPSTREAM:
+        service.overflow_mode = apprise.OverflowMode.SPLIT  # Most services take nothing of what is too long.
     service.socket_connect_timeout = service.socket_read_timeout = SOCKET_SECONDS
     if getattr(service, "payload_extras", {}).get("message") == "text":
         service.title_maxlen = 0  # Apprise then puts the title above the text; readers of `text` see nothing else.

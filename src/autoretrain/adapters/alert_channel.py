@@ -3,10 +3,11 @@
 A slow or dead address delays no other and nobody who puts something in.
 """
 
+import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -26,6 +27,11 @@ URGENT: Final = frozenset({"Degraded", "RolledBack"})
 
 KNOWN_SECONDS: Final = 86_400.0
 """For how long a transition that was told is known by its id."""
+
+MOST_KNOWN: Final = 1000
+"""By how many marks what was told is known. They outlive the process: who floods a monitor must not fill its store."""
+
+LONGEST_ID: Final = 64
 
 LOOK_SECONDS: Final = 1.0
 """How often a channel looks whether its quiet hours are over."""
@@ -122,11 +128,11 @@ class Channel:
 
     def resume(self, kept: KeptChannel) -> None:
         """Go on with what a process before this one has left; what came again meanwhile is told once."""
-        now = self._pace.now().timestamp()
-        known = {mark for mark, until in kept.known.items() if until > now}
+        now, waits = time.monotonic(), {mark for left in kept.waiting for mark in _marks(*left)}
         with self._condition:
-            left = [_Waiting(model_key, alert, time.monotonic()) for model_key, alert in kept.waiting]
-            came = [each for each in self._waiting if known.isdisjoint(_marks(each.model_key, each.alert))]
+            told = self._still(kept.known).keys() - waits
+            left = [_Waiting(*each, now) for each in kept.waiting if self._known.keys().isdisjoint(_marks(*each))]
+            came = [each for each in self._waiting if told.isdisjoint(_marks(each.model_key, each.alert))]
             self._waiting = [*left, *came]
             self._known = {**kept.known, **self._known}
             self._condition.notify()
@@ -149,12 +155,18 @@ class Channel:
     def _knows(self, model_key: str, alert: Alert) -> bool:
         """Say whether this transition, or these words, were taken lately; know them from now on."""
         now = self._pace.now().timestamp()
-        self._known = {mark: until for mark, until in self._known.items() if until > now}
+        self._known = self._still(self._known)
         words, *ids = marks = _marks(model_key, alert)
         known = any(mark in self._known for mark in marks)
         if not known:
             self._known |= {words: now + self._pace.renotify_seconds, **dict.fromkeys(ids, now + KNOWN_SECONDS)}
+            self._known = dict(list(self._known.items())[-MOST_KNOWN:])
         return known
+
+    def _still(self, known: Mapping[str, float]) -> dict[str, float]:
+        """Return what of `known` holds by now; what holds for days was marked by a clock that was far ahead."""
+        now = self._pace.now().timestamp()
+        return {mark: until for mark, until in known.items() if now < until < now + 2 * KNOWN_SECONDS}
 
     def _run(self) -> None:
         while batch := self._next_batch():
@@ -195,7 +207,10 @@ class Channel:
 
     def _deliver(self, model_key: str, alerts: list[Alert]) -> str:
         """Try until it goes, or has not for too long. Return why it did not; empty where it did."""
-        title, text, kind = title_of(model_key, alerts), text_of(model_key, alerts), severity(alerts)
+        try:
+            title, text, kind = title_of(model_key, alerts), text_of(model_key, alerts), severity(alerts)
+        except Exception as error:  # whatever it holds: a thread that ends takes all that comes later with it
+            return f"it can't be put into words ({type(error).__name__})"
         reason = ""
         try:
             for attempt in stamina.retry_context(
@@ -217,4 +232,5 @@ class Channel:
 
 def _marks(model_key: str, alert: Alert) -> list[str]:
     """Return by what an alert is known: its words, for what comes and goes, and its id where it has one."""
-    return [f"{model_key}/{alert.event}/{alert.message}", *([alert.id] if alert.id else [])]
+    words = hashlib.sha256(f"{model_key}/{alert.event}/{alert.message}".encode(errors="replace")).hexdigest()[:16]
+    return [words, *([alert.id[:LONGEST_ID]] if alert.id else [])]

@@ -42,20 +42,23 @@ class _Overheard(logging.Handler):
 
 
 def keep_addresses_out_of_logs() -> None:
-    """Apprise logs addresses at debug level and the HTTP library logs paths, which hold a webhook's token."""
+    """Apprise logs addresses, above all wrong ones, and the HTTP library logs paths, which hold a webhook's token."""
     logger = logging.getLogger("apprise")
     logger.setLevel(logging.WARNING)
     logger.propagate = False
     logger.handlers = [_Overheard()]
     logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)  # it warns of odd headers with the whole address
 
 
 def deliver(service: Any, *, title: str, text: str, severity: apprise.NotifyType) -> str:
     """Try once. Return why it was not delivered; empty where it was."""
     _heard.reason = ""
     try:
-        # Said to be text: else a letter is HTML, and what others wrote becomes part of it.
-        told = service.notify(title=title, body=text, notify_type=severity, body_format=apprise.NotifyFormat.TEXT)
+        # Said to be text, and to Apprise itself, which puts it into the service's own format: else a letter or a chat's
+        # message is markup, and what others wrote becomes part of it.
+        channel = apprise.Apprise(service)
+        told = channel.notify(title=title, body=text, notify_type=severity, body_format=apprise.NotifyFormat.TEXT)
     except Exception as error:  # a library's error must not end a thread, and its text may hold the address
         return f"the library failed ({type(error).__name__})"
     return "" if told else _heard.reason or "it was not taken"

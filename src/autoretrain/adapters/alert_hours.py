@@ -29,9 +29,10 @@ class QuietHours:
             start, end = (time.fromisoformat(part) for part in written.group(1, 2))
             zone = ZoneInfo(written[3]) if written[3] else UTC
         except (ValueError, KeyError, OSError):  # what is no hour, and what is no time zone
-            raise AutoRetrainError(f"{text!r} are no quiet hours; write 22:00-07:00 Europe/Berlin") from None
+            # Not shown: it may be an address that was written into the wrong entry.
+            raise AutoRetrainError("they are not written as 22:00-07:00 Europe/Berlin") from None
         if start == end:
-            raise AutoRetrainError(f"{text!r} begin and end at once")
+            raise AutoRetrainError("they begin and end at once")
         return cls(start, end, zone)
 
     def cover(self, moment: datetime) -> bool:

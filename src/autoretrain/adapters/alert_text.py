@@ -12,6 +12,8 @@ MOST_IN_FULL: Final = 3
 """More than that become a line each."""
 
 MOST_LINES: Final = 30
+LONGEST_TITLE: Final = 250
+LONGEST_PART: Final = 1000
 
 _SEVERITY: Final = {
     "Degraded": apprise.NotifyType.FAILURE,
@@ -35,11 +37,11 @@ def severity(alerts: Sequence[Alert]) -> apprise.NotifyType:
 
 
 def title_of(model_key: str, alerts: Sequence[Alert]) -> str:
-    if len(alerts) == 1:
-        return alerts[0].title
     if len(alerts) > MOST_IN_FULL:
         return f"{model_key}: {len(alerts)} alerts"
-    return f"{model_key}: {', '.join(_heading(model_key, alert) for alert in alerts)}"
+    if len(alerts) == 1:
+        return _plain(alerts[0].title, LONGEST_TITLE)
+    return _plain(f"{model_key}: {', '.join(_heading(model_key, alert) for alert in alerts)}", LONGEST_TITLE)
 
 
 def text_of(model_key: str, alerts: Sequence[Alert]) -> str:
@@ -59,15 +61,18 @@ def text_of(model_key: str, alerts: Sequence[Alert]) -> str:
 
 
 def _lines(model_key: str, alerts: Sequence[Alert]) -> list[str]:
-    lines = [f"{_clock(alert.at)}{_heading(model_key, alert)}: {alert.message}" for alert in alerts[:MOST_LINES]]
+    lines = [
+        _plain(f"{_clock(alert.at)}{_heading(model_key, alert)}: {alert.message}", LONGEST_PART)
+        for alert in alerts[:MOST_LINES]
+    ]
     more = len(alerts) - len(lines)
     lines += [f"and {more} more"] if more else []
     see = next((alert.see for alert in reversed(alerts) if alert.see), "")
-    return [*lines, *([f"More: {see}"] if see else [])]
+    return [*lines, *([f"More: {_plain(see, LONGEST_PART)}"] if see else [])]
 
 
 def _heading(model_key: str, alert: Alert) -> str:
-    return alert.title.removeprefix(f"{model_key}: ")
+    return _plain(alert.title.removeprefix(f"{model_key}: "), LONGEST_TITLE)
 
 
 def _parts(alert: Alert) -> dict[str, str]:
@@ -79,7 +84,13 @@ def _parts(alert: Alert) -> dict[str, str]:
         "When": f"{alert.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if alert.at else "",
         "More": alert.see,
     }
-    return {name: what for name, what in parts.items() if what}
+    return {name: _plain(what, LONGEST_PART) for name, what in parts.items() if what}
+
+
+def _plain(text: str, longest: int) -> str:
+    """Return one line of what can be printed: a reason that somebody typed must not make up a part of its own."""
+    words = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
 def _rendered(parts: Mapping[str, str]) -> str:

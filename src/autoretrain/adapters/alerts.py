@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from autoretrain.adapters import records
 from autoretrain.adapters.alert_addresses import AlertSettings, alert_urls, open_service, quiet_hours_of
 from autoretrain.adapters.alert_channel import AlertCounts, Channel, KeptChannel, Pace
-from autoretrain.adapters.alert_delivery import Trial, keep_addresses_out_of_logs, try_each
+from autoretrain.adapters.alert_delivery import Trial, try_each
 from autoretrain.adapters.alert_hours import QuietHours
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.plan import Alert
@@ -74,7 +74,6 @@ class AlertSender:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`capacity` bounds what waits for one address, as Pace says. Raises AutoRetrainError where one is none."""
-        keep_addresses_out_of_logs()
         services = [open_service(url, place=f"alert address {number}") for number, url in enumerate(urls, start=1)]
         pace = Pace(
             group_seconds=group_seconds,
@@ -88,7 +87,7 @@ class AlertSender:
         )
         self._outbox: Outbox | None = None
         self._keeping = threading.Lock()
-        self._kept_last = True
+        self._resumed, self._kept_last = False, True
         # What is kept names an address by a few digits of its digest: enough to know it again, too few to guess it.
         names = [hashlib.sha256(url.encode()).hexdigest()[:8] for url in urls]
         distinct = dict(zip(names, services, strict=True))
@@ -121,15 +120,8 @@ class AlertSender:
 
     def resume(self, outbox: Outbox) -> None:
         """Go on with what `outbox` holds, and keep there from now on what waits. Never raises."""
-        try:
-            text = outbox.outbox()
-            kept = records.load_json(_Kept, text) if text else _Kept()
-        except (AutoRetrainError, ValidationError) as error:
-            log.warning("alerts that waited can't be read (%s)", type(error).__name__)
-            kept = _Kept()
-        for name, channel in self._channels.items():
-            channel.resume(kept.channels.get(name, KeptChannel()))
         self._outbox = outbox
+        self._keep()
 
     def send(self, model_key: str, alert: Alert) -> None:
         """Hand `alert` over for delivery. Waits for no address, for the outbox at most, and never raises."""
@@ -156,12 +148,31 @@ class AlertSender:
         with self._keeping:
             if self._outbox is None or not self._channels:
                 return
-            kept = _Kept(channels={name: channel.kept() for name, channel in self._channels.items()})
             try:
-                self._outbox.keep_outbox(json.dumps(records.dump_record(kept)))
-            except AutoRetrainError as error:
+                if not self._resumed:
+                    # Not written over before it was read: it may hold a night's worth.
+                    self._take_over(self._outbox.outbox())
+                    self._resumed = True
+                kept = _Kept(channels={name: channel.kept() for name, channel in self._channels.items()})
+                text = json.dumps(records.dump_record(kept), ensure_ascii=False)
+                # A half of a surrogate, as of a shell in another encoding, could be written but not be read again.
+                self._outbox.keep_outbox(text.encode(errors="replace").decode())
+            except (AutoRetrainError, ValueError) as error:
                 if self._kept_last:
                     log.warning("alerts that wait can't be kept: %s", error)
                 self._kept_last = False
             else:
                 self._kept_last = True
+
+    def _take_over(self, text: str) -> None:
+        """Let the channels go on with what was kept; what can't be understood is left, and said to be."""
+        try:
+            kept = records.load_json(_Kept, text) if text else _Kept()
+        except ValidationError:
+            log.warning("alerts that waited are lost: what was kept of them can't be understood")
+            return
+        for name, left in kept.channels.items():
+            if name in self._channels:
+                self._channels[name].resume(left)
+            elif left.waiting:
+                log.warning("%d alerts waited for an address that is gone, and are given up", len(left.waiting))

@@ -1,5 +1,6 @@
 """A small HTTP server for processes whose work is something else: a page of metrics and a door or two."""
 
+import re
 import threading
 from socketserver import ThreadingMixIn
 from typing import Any, Final
@@ -7,6 +8,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 SOCKET_SECONDS: Final = 10
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 
 class BadBody(Exception):  # noqa: N818 - named for what it says
@@ -40,7 +42,7 @@ def read_posted(environ: WSGIEnvironment, *, most_bytes: int) -> bytes:
     if environ["REQUEST_METHOD"] != "POST":
         raise BadBody("405 Method Not Allowed", "this is brought by POST")
     length = environ.get("CONTENT_LENGTH") or ""
-    if not length.isdigit():
+    if not _NUMBER.fullmatch(length):
         raise BadBody("411 Length Required", "Content-Length is missing")
     if int(length) > most_bytes:
         raise BadBody("413 Content Too Large", f"at most {most_bytes} bytes")

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from autoretrain.adapters.settings import Settings
 from autoretrain.app.place import LocalPlace
+from autoretrain.cli.terminal import write_plain
 from autoretrain.cli.where import add_place_options, find_on_cluster, kubectl_of, means_cluster
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.training import ExitCode
@@ -39,7 +40,7 @@ def test_addresses(arguments: argparse.Namespace) -> int:
         return ExitCode.FAILED
     for trial in trials:
         how = f"delivered in {trial.seconds:.1f} s" if trial.delivered else f"not delivered: {trial.reason}"
-        sys.stdout.write(f"{trial.service}: {how}\n")
+        write_plain(f"{trial.service}: {how}\n")
     return ExitCode.OK if all(trial.delivered for trial in trials) else ExitCode.FAILED
 
 

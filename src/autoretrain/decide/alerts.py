@@ -79,7 +79,7 @@ def alerts_between(
             event=event,
             title=f"{model_key}: {alert_words.TITLES[event]}",
             message=f"{happened.reason}: {happened.message}",
-            id=_identity(model_key, event, happened.at),
+            id=_identity(model_key, event, happened),
             at=happened.at,
             figures=alert_words.figures(event, after, findings),
             done=alert_words.done(event, happened.reason, after),
@@ -115,7 +115,10 @@ def _transitions(before: Status, after: Status) -> dict[str, _Happened]:
             found[event] = _Happened(reason=entry.reason, message=entry.message, at=entry.at)
     for kind in ("DriftDetected", "Degraded"):
         was, now = find_condition(before, kind), find_condition(after, kind)
-        if now is not None and now.status and not (was is not None and was.status):
+        stood = was is not None and bool(was.status)
+        # What is degraded may get worse: a champion that breaks a limit, after a run that failed.
+        worse = kind == "Degraded" and was is not None and now is not None and was.reason != now.reason
+        if now is not None and now.status and (worse or not stood):
             # The last words of a run are its own, and may quote the data; the log and the status have them.
             message = alert_words.failed_runs(after) if now.reason in _TRAINING_ENDS else now.message
             happened = _Happened(reason=now.reason, message=message, at=now.last_transition_at)
@@ -137,8 +140,10 @@ def _event(entry: HistoryEntry, after: Status) -> str | None:
     return _EVENT_OF_DECISION.get(Decision(entry.decision))
 
 
-def _identity(model_key: str, event: str, at: datetime | None) -> str:
-    if at is None:
+def _identity(model_key: str, event: str, happened: _Happened) -> str:
+    if happened.at is None:
         return ""
-    # To the second, so that a status which was written and read back names the same transition.
-    return hashlib.sha256(f"{model_key}/{event}/{at:%Y-%m-%dT%H:%M:%S}".encode()).hexdigest()[:16]
+    # To the second, so that a status which was written and read back names the same transition. A condition that gets
+    # another reason keeps its time.
+    told = f"{model_key}/{event}/{happened.reason}/{happened.at:%Y-%m-%dT%H:%M:%S}"
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

@@ -13,6 +13,9 @@ from email import message_from_bytes, policy
 HALF = "half"
 """An answer that breaks off within its body."""
 
+UNREADABLE = "unreadable"
+"""A refusal with a header that is none."""
+
 
 @contextlib.contextmanager
 def served(server):
@@ -64,7 +67,9 @@ class WebhookHandler(http.server.BaseHTTPRequestHandler):
         self.server.times.append(time.monotonic())
         self.server.gate.wait(5)
         answer = self.server.answers.pop(0) if self.server.answers else 200
-        self.send_response(200 if answer == HALF else answer)
+        self.send_response({HALF: 200, UNREADABLE: 500}.get(answer, answer))
+        if answer == UNREADABLE:
+            self._headers_buffer.append(b"no header\r\n")
         if answer == HALF:
             self.send_header("Content-Length", "100")
         self.end_headers()

@@ -83,6 +83,29 @@ def test_a_file_that_is_wrong_is_refused_without_showing_it(tmp_path, content, s
     assert "hunter2" not in str(refused.value)
 
 
+def test_a_line_that_is_wrong_is_in_no_log_either(tmp_path, monkeypatch, caplog):
+    """Apprise complains with the address in full, and this is the first that it is asked."""
+    asked_first = logging.getLogger("apprise")
+    monkeypatch.setattr(asked_first, "propagate", True)
+    monkeypatch.setattr(asked_first, "handlers", [])
+    path = tmp_path / "urls"
+    path.write_text("slack://hunter2/x\n")
+    with pytest.raises(AutoRetrainError):
+        alert_urls(AlertSettings(urls_file=path))
+    assert caplog.text == ""
+
+
+def test_a_webhook_that_is_no_address_is_refused_without_showing_it():
+    with pytest.raises(AutoRetrainError) as refused:
+        alert_urls(AlertSettings(slack_webhook_url="https://[hunter2"))
+    assert str(refused.value) == "SLACK_WEBHOOK_URL is no address"
+
+
+def test_mail_to_nobody_is_said_to_be_half(caplog):
+    assert alert_urls(AlertSettings(smtp_server="mail.example.com", alert_email=" ,")) == ()
+    assert "no alert is sent by mail: ALERT_EMAIL is not set" in caplog.text
+
+
 def test_a_team_s_quiet_hours_lie_beside_its_addresses(tmp_path):
     urls = tmp_path / "urls"
     urls.write_text("json://127.0.0.1/\n")
@@ -91,8 +114,10 @@ def test_a_team_s_quiet_hours_lie_beside_its_addresses(tmp_path):
     assert str(quiet_hours_of(AlertSettings(urls_file=urls)).zone) == "Europe/Berlin"
 
 
-def test_hours_that_can_not_be_understood_keep_nothing_back(caplog, monkeypatch):
-    monkeypatch.setenv("AUTORETRAIN_ALERT_QUIET_HOURS", "at night")
+def test_hours_that_can_not_be_understood_keep_nothing_back(caplog, tmp_path):
+    """What is not understood may be what belongs into the entry beside it."""
+    (tmp_path / "quiet-hours").write_text("slack://hunter2/x")
     caplog.set_level(logging.ERROR)
-    assert quiet_hours_of(AlertSettings()) is None
-    assert "there are no quiet hours: 'at night' are no quiet hours; write 22:00-07:00 Europe/Berlin" in caplog.text
+    assert quiet_hours_of(AlertSettings(urls_file=tmp_path / "urls")) is None
+    assert "there are no quiet hours: they are not written as 22:00-07:00 Europe/Berlin" in caplog.text
+    assert "hunter2" not in caplog.text

@@ -1,4 +1,7 @@
-"""What waits and what was told outlives the process that sends: a kill loses nothing and repeats nothing."""
+"""What waits and what was told outlives the process that sends: a kill loses nothing.
+
+It repeats what a service took in the moment before, and nothing else.
+"""
 
 import signal
 import subprocess
@@ -9,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from autoretrain.adapters.alert_channel import MOST_KNOWN
 from autoretrain.adapters.alert_hours import QuietHours
 from autoretrain.adapters.alerts import AlertCounts, AlertSender
 from autoretrain.adapters.store import Store
@@ -117,7 +121,7 @@ def test_the_outbox_names_no_address(webhook):
     sender = resumed(outbox, f"json://user:hunter2@{webhook.address}/sesame")
     sender.send(KEY, alert())
     sender.close(timeout=10)
-    assert "RolloutComplete" in outbox.text
+    assert '"a1"' in outbox.text
     assert [word for word in ("hunter2", "sesame", "127.0.0.1", "json") if word in outbox.text] == []
 
 
@@ -153,6 +157,99 @@ def test_an_outbox_that_comes_late_is_not_told_twice(webhook):
     second.resume(outbox)
     second.close(timeout=10)
     assert len(webhook.posts) == 1
+
+
+def test_what_came_before_the_outbox_is_kept_as_soon_as_it_is_there(webhook):
+    """The controller was answered that it is taken, and the night may be long."""
+    outbox, address, night = Memory(), f"json://{webhook.address}/", {"quiet_hours": QUIET, "now": lambda: NIGHT}
+    killed = AlertSender([address], **night)
+    killed.send(KEY, alert())
+    killed.resume(outbox)
+    resumed(outbox, address, now=lambda: MORNING).close(timeout=10)
+    assert len(webhook.posts) == 1
+
+
+def test_what_was_told_before_the_outbox_came_is_not_told_from_it(webhook):
+    """The process before this one had it waiting, and the controller brought it again."""
+    outbox, address, night = Memory(), f"json://{webhook.address}/", {"quiet_hours": QUIET, "now": lambda: NIGHT}
+    resumed(outbox, address, **night).send(KEY, alert())
+    sender = AlertSender([address], group_seconds=0.0)
+    sender.send(KEY, alert())
+    wait_until(lambda: sender.counts.delivered == 1)
+    sender.resume(outbox)
+    sender.close(timeout=10)
+    assert len(webhook.posts) == 1
+
+
+def test_an_outbox_that_can_not_be_read_just_now_loses_nothing(webhook):
+    outbox, address, night = Memory(), f"json://{webhook.address}/", {"quiet_hours": QUIET, "now": lambda: NIGHT}
+    resumed(outbox, address, **night).send(KEY, alert())
+    outbox.away = True
+    sender = resumed(outbox, address)
+    sender.send(KEY, alert(identity="a2", message="v4"))
+    wait_until(lambda: sender.counts.delivered == 1)
+    outbox.away = False
+    sender.send(KEY, alert(identity="a3", message="v5"))
+    sender.close(timeout=10)
+    assert sender.counts == AlertCounts(delivered=3)
+
+
+def test_a_reason_in_another_encoding_does_not_cost_what_waits(webhook):
+    """A shell hands it over as characters that no JSON may hold."""
+    outbox, address = Memory(), f"json://{webhook.address}/"
+    resumed(outbox, address, quiet_hours=QUIET, now=lambda: NIGHT).send(KEY, alert(message="RollbackRequested: \udcfc"))
+    resumed(outbox, address, now=lambda: MORNING).close(timeout=10)
+    assert len(webhook.posts) == 1
+
+
+def test_what_waited_for_an_address_that_is_gone_is_said_to_be_given_up(webhook, caplog):
+    outbox, night = Memory(), {"quiet_hours": QUIET, "now": lambda: NIGHT}
+    resumed(outbox, f"json://{webhook.address}/old", **night).send(KEY, alert())
+    resumed(outbox, f"json://{webhook.address}/new").close(timeout=10)
+    assert "1 alerts waited for an address that is gone, and are given up" in caplog.text
+
+
+def test_the_outbox_does_not_grow_with_what_was_told(webhook):
+    outbox = Memory()
+    sender = resumed(outbox, f"json://{webhook.address}/", capacity=10_000)
+    for number in range(MOST_KNOWN):
+        sender.send(KEY, alert(identity=f"a{number}", message=f"{number} {'x' * 1000}"))
+    sender.close(timeout=10)
+    assert "x" not in outbox.text
+    assert len(outbox.text) < 60 * MOST_KNOWN
+
+
+def test_an_outbox_that_takes_no_text_stops_nobody(webhook, monkeypatch):
+    outbox = Memory()
+    sender = resumed(outbox, f"json://{webhook.address}/")
+
+    def refuse(_text):
+        raise ValueError("the store refuses a value")
+
+    monkeypatch.setattr(outbox, "keep_outbox", refuse)
+    sender.send(KEY, alert())
+    wait_until(lambda: sender.counts.delivered == 1)
+    sender.send(KEY, alert(identity="a2", message="v4"))
+    sender.close(timeout=10)
+    assert sender.counts == AlertCounts(delivered=2)
+
+
+def test_a_clock_that_is_put_back_a_little_repeats_nothing(webhook):
+    outbox, address = Memory(), f"json://{webhook.address}/"
+    for minutes in (0, -10, 10):
+        sender = resumed(outbox, address, now=lambda minutes=minutes: NIGHT + timedelta(minutes=minutes))
+        sender.send(KEY, alert())
+        sender.close(timeout=10)
+    assert len(webhook.posts) == 1
+
+
+def test_a_clock_that_was_ahead_for_years_keeps_nothing_back(webhook):
+    outbox, address = Memory(), f"json://{webhook.address}/"
+    for year in (2038, 2026):
+        sender = resumed(outbox, address, now=lambda year=year: NIGHT.replace(year=year))
+        sender.send(KEY, alert(identity=f"of {year}"))
+        sender.close(timeout=10)
+    assert len(webhook.posts) == 2
 
 
 def test_in_quiet_hours_only_what_needs_a_person_is_told(webhook):

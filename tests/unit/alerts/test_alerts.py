@@ -1,16 +1,18 @@
 """Alerts reach a real mail server and a real webhook, once, without holding anybody up."""
 
+import json
 import logging
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 
 from autoretrain.adapters.alert_addresses import AlertSettings, alert_urls
 from autoretrain.adapters.alerts import AlertCounts, AlertSender
 from autoretrain.domain.plan import Alert
-from tests.unit.alerts.receivers import HALF, MailServer, WebhookServer, never_answering, served
+from tests.unit.alerts.receivers import HALF, UNREADABLE, MailServer, WebhookServer, never_answering, served
 
 # Apprise imports a module that Python 3.13 no longer has, and does without it there.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -118,6 +120,49 @@ def test_what_others_wrote_is_no_part_of_a_letters_html():
     bodies = [part.get_content() for part in letter.walk() if part.get_content_type() == "text/html"]
     assert not [body for body in bodies if "<img" in body or "<script" in body]
     assert attack in letter.get_body(("plain",)).get_content()
+
+
+def test_what_others_wrote_is_no_markup_of_a_chat_either(monkeypatch):
+    posted = []
+
+    def answer(_session, **options):
+        posted.append(json.loads(options["data"]))
+        return SimpleNamespace(status_code=200, content=b"{}", text="{}")
+
+    monkeypatch.setattr("requests.Session.request", answer)
+    attack = '<a href="http://evil.example">the dashboard</a>'
+    deliver(sender_to("tgram://123456789:abcdefg_hijklmnop/12315544/"), Alert(event="Held", title="t", message=attack))
+    assert [body["parse_mode"] for body in posted] == ["HTML"]
+    assert "<a" not in posted[0]["text"]
+
+
+def test_what_others_wrote_is_one_line_and_not_longer_than_a_person_reads(webhook):
+    written = f"RollbackRequested: bad\nTo do: \u202eNothing.\r\n{'x' * 5000}"
+    deliver(sender_to(f"json://{webhook.address}/"), Alert(event="Held", title=f"t\nu {'y' * 5000}", message=written))
+    [(title, text)] = webhook.told
+    assert title.startswith("t u yyy")
+    assert text.startswith("What happened: RollbackRequested: bad To do: Nothing. xxx")
+    assert len(title.split("\n") + text.split("\n")) == 2
+    assert len(title) <= 250
+    assert len(text) < 1100
+
+
+def test_what_is_longer_than_a_service_takes_arrives_in_parts():
+    with served(WebhookServer()) as server:
+        address = f"mmost://{server.address}/abcdefghijklmnopqrstuvwxyz"
+        alerts = [Alert(event="Held", title=f"{KEY}: t", message=f"{number} {'x' * 900}") for number in range(9)]
+        counts = deliver(sender_to(address, group_seconds=60.0), *alerts)
+    assert counts == AlertCounts(delivered=9)
+    parts = [body["text"] for _path, body in server.posts]
+    assert max(map(len, parts)) <= 4000
+    assert [number for number in range(9) if f": {number} xxx" not in "".join(parts)] == []
+
+
+def test_an_alert_that_can_not_be_put_into_words_holds_up_no_other(webhook, caplog):
+    sender = sender_to(f"json://{webhook.address}/")
+    sender.send(KEY, Alert(event="Held", title="t", message="m", at=datetime.min.replace(tzinfo=timezone.max)))
+    wait_until(lambda: sender.counts.failed == 1)
+    assert deliver(sender, PROMOTED) == AlertCounts(delivered=1, failed=1)
 
 
 def test_what_happens_at_once_is_one_message_a_model_by_its_worst(webhook):
@@ -270,7 +315,7 @@ def test_without_an_address_nothing_is_sent():
 
 def test_no_credential_is_shown_anywhere(caplog, capfd):
     caplog.set_level(logging.DEBUG)
-    with served(WebhookServer(answers=[500] * 99)) as server:
+    with served(WebhookServer(answers=[500, UNREADABLE, *[500] * 99])) as server:
         settings = AlertSettings(
             slack_webhook_url=f"http://user:{'hunter2'}@{server.address}/hooks/sesame",
             smtp_server="127.0.0.1",

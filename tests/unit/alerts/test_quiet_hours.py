@@ -33,7 +33,7 @@ def test_a_moment_is_covered_or_not(written, moment, covered):
     "written", ["22-7", "22:00-25:00", "22:00-07:00 Mars/Base", "22:00-07:00 ../etc", "x", "29:00-07:00"]
 )
 def test_what_is_no_time_is_refused_with_an_example(written):
-    with pytest.raises(AutoRetrainError, match="are no quiet hours; write 22:00-07:00 Europe/Berlin"):
+    with pytest.raises(AutoRetrainError, match="they are not written as 22:00-07:00 Europe/Berlin"):
         QuietHours.parse(written)
 
 

@@ -51,10 +51,12 @@ def test_alerts_are_taken_in_their_order(client: httpx.Client, taken: list[Alert
         ("{}", 422, "Input should be a valid"),
         ("[{", 422, "Invalid JSON"),
         ('[{"event": "Promoted", "title": "a"}]', 422, "0.message: "),
+        (json.dumps([records.dump_record(PROMOTED) | {"at": "0001-01-01T00:00:00+14:00"}]), 422, "no time in UTC"),
+        (json.dumps([records.dump_record(PROMOTED) | {"event": "Held\nlevel=info"}]), 422, "no event"),
         (body(*[PROMOTED] * (MOST_ALERTS + 1)), 422, f"at most {MOST_ALERTS} items"),
         (f'["{"x" * MOST_BYTES}"]', 413, f"at most {MOST_BYTES} bytes"),
     ],
-    ids=["no list", "no JSON", "a field is missing", "too many", "too long"],
+    ids=["no list", "no JSON", "a field is missing", "no time", "no event", "too many", "too long"],
 )
 def test_what_does_not_fit_is_refused_with_its_reason(client, taken, content, status, said):
     answer = client.post("/alerts", content=content)
@@ -73,6 +75,15 @@ def test_alerts_are_brought_by_post_with_their_length(client, taken):
     assert client.get("/alerts").status_code == 405
     assert client.post("/alerts", content=iter([body(PROMOTED).encode()])).status_code == 411
     assert taken == []
+
+
+@pytest.mark.parametrize("length", ["-1", "\u00b2", "9" * 5000, "0x10"])
+def test_a_length_that_is_none_is_refused(taken, length):
+    app = build_app(CollectorRegistry(), taken.append, None)
+    environ = {"PATH_INFO": "/alerts", "REQUEST_METHOD": "POST", "CONTENT_LENGTH": length}
+    statuses = []
+    list(app(environ, lambda status, _headers: statuses.append(status)))
+    assert (statuses, taken) == (["411 Length Required"], [])
 
 
 def test_on_one_machine_nobody_brings_alerts():

@@ -72,6 +72,12 @@ def test_on_a_cluster_the_monitor_tests_its_addresses(monitor, cluster, capsys):
     assert capsys.readouterr().out == "Slack: delivered in 0.2 s\nE-Mail: not delivered: it was not taken\n"
 
 
+def test_what_a_monitor_says_can_not_steer_the_terminal(monitor, capsys):
+    monitor.append(Trial(service="Slack\x1b[2J", delivered=False, seconds=0.1, reason="\x1b]0;a title\x07"))
+    assert main(["alerts", "test", *HERE]) == 1
+    assert capsys.readouterr().out == "Slack [2J: not delivered:  ]0;a title \n"
+
+
 def test_a_monitor_that_knows_of_no_test_is_said_to_be_old(cluster, capsys):
     server = monitor_http.serve(CollectorRegistry(), host="127.0.0.1", port=0, take=print)
     cluster.change(serving=f"127.0.0.1:{server.server_port}")

@@ -4,12 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from autoretrain.app import scheduling
+from autoretrain.adapters.settings import Settings
+from autoretrain.app import monitor_http, scheduling
 from autoretrain.app.local import LocalWorld
 from autoretrain.app.passes import PassResult
+from autoretrain.app.signals import Stopped
 from autoretrain.cli.check import acting_and_printing
+from autoretrain.cli.services import publish_figures
 from autoretrain.decide.transition import decide
 from tests.unit.decide.builders import quiet
+
+# Apprise imports a module that Python 3.13 no longer has, and does without it there.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 
 class FakeMonitor:
@@ -42,6 +48,23 @@ def test_the_monitor_says_where_things_stand_and_then_only_what_is_new(unchanged
         act()
         said.append("Decision: " in capsys.readouterr().out)
     assert said == [True, False, True]
+
+
+@pytest.mark.parametrize(("addresses", "takes"), [(None, False), ("", False), ("json://127.0.0.1:9/\n", True)])
+def test_a_monitor_takes_alerts_only_where_it_has_an_address(addresses, takes, tmp_path, monkeypatch):
+    """What it takes is told, as far as the controller knows: it neither says nor counts that it was lost."""
+    doors = {}
+
+    def serve(_registry, **options):
+        doors.update(options)
+        raise Stopped(0)
+
+    monkeypatch.setattr(monitor_http, "serve", serve)
+    monkeypatch.setenv("AUTORETRAIN_ALERT_URLS_FILE", str(tmp_path / "urls"))
+    if addresses is not None:
+        (tmp_path / "urls").write_text(addresses)
+    assert publish_figures(Settings(status_file=tmp_path / "status.json")) == 0
+    assert (doors["take"] is not None, doors["test"] is not None) == (takes, True)
 
 
 def test_the_schedule_says_when_it_looks_next(unchanged, capsys, monkeypatch):

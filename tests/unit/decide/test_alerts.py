@@ -114,6 +114,17 @@ def test_a_transition_has_one_id_also_when_it_is_told_from_the_status_that_was_l
     assert all(alert.id for alert in again)
 
 
+def test_what_is_worse_than_what_stood_already_is_told_too():
+    """A champion that breaks a limit with nothing to go back to says so by this condition alone."""
+    failed = ended(RunState.FAILED, message="no", retriable=True)
+    first, stood = told(failed)["Degraded"], decide(failed).intent
+    worse = but(breached(), status=but(stood, guard=guard_state(), previous=None), now=NOW + minutes(1))
+    alert = told(worse)["Degraded"]
+    assert alert.message.startswith("NothingToRollBackTo: ")
+    assert alert.id != first.id
+    assert told(but(worse, status=decide(worse).intent, now=NOW + minutes(2))) == {}
+
+
 def test_what_came_about_long_ago_is_not_told_again():
     after = decide(breached()).intent
     assert as_of(after, NOW + timedelta(seconds=1)) == after
