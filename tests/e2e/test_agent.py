@@ -7,14 +7,14 @@ import pytest
 
 from autoretrain.ml.sample_corpus import generate_traffic
 from tests.e2e.conftest import Place
-from tests.e2e.kubectl import Object, wait
+from tests.e2e.kubectl import wait
 from tests.e2e.messages import corpus
+from tests.e2e.script_pod import PORT, script_server
 
 pytestmark = pytest.mark.cluster
 
 NAME = "advised"
 CHAT = "chat"
-PORT = 8000
 KEY = "key-of-the-chat-model"
 # After half a minute without an answer it is asked once a minute.
 HEARD_SECONDS = 150
@@ -43,34 +43,6 @@ http.server.ThreadingHTTPServer(("0.0.0.0", %d), Handler).serve_forever()
 """
 
 
-def chat_server() -> tuple[Object, Object]:
-    """Return a Pod that speaks OpenAI's API, in the image of serving, which the cluster has, and its Service."""
-    container = {
-        "name": CHAT,
-        "image": "autoretrain/serving:dev",
-        "imagePullPolicy": "IfNotPresent",
-        "command": ["python", "-c", ANSWER % PORT],
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-    }
-    labels = {"app": CHAT}
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": CHAT, "labels": labels},
-        "spec": {
-            "containers": [container],
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        },
-    }
-    service = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": CHAT},
-        "spec": {"selector": labels, "ports": [{"port": PORT}]},
-    }
-    return pod, service
-
-
 def asked(place: Place) -> list[dict[str, Any]]:
     said = place.kube.run("logs", "-n", place.namespace, CHAT)
     return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
@@ -89,7 +61,7 @@ def ready(place: Place) -> Place:
     """A model that asks an adviser for whose key there is no Secret."""
     agent = {"mode": "Act", "model": "openai:test", "secretRef": {"name": "chat-model"}}
     document = place.document(NAME, place.add_file("messages", corpus()), agent=agent)
-    place.kube.apply(*chat_server(), document, namespace=place.namespace)
+    place.kube.apply(*script_server(CHAT, ANSWER % PORT), document, namespace=place.namespace)
     place.wait_ready(NAME)
     return place
 

@@ -7,6 +7,7 @@ import pytest
 
 from autoretrain.domain.messages import Label
 from autoretrain.ml.sample_corpus import generate_corpus, generate_traffic
+from tests.e2e.alert_receiver import people, receiver, told
 from tests.e2e.asking import ask_registry
 from tests.e2e.conftest import Place
 from tests.e2e.kubectl import Object, wait
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.cluster
 NAME = "verbs"
 SPAM_OF = {Label.HAM: Label.SPAM, Label.SPAM: Label.HAM}
 RUN_SECONDS = 240
+DELIVERED_SECONDS = 60
 
 
 def corpus(*, wrong_every: int = 0) -> bytes:
@@ -28,7 +30,8 @@ def corpus(*, wrong_every: int = 0) -> bytes:
 
 
 def use(place: Place, data: Object, **spec: object) -> None:
-    place.kube.apply(place.document(NAME, data, **spec), namespace=place.namespace)
+    document = place.document(NAME, data, alerts={"secretRef": {"name": "people"}}, **spec)
+    place.kube.apply(document, namespace=place.namespace)
 
 
 def decided(place: Place, prefix: str, *, after: int = 0) -> bool:
@@ -59,6 +62,7 @@ def put_back(place: Place, good: Object, *, trained: str) -> None:
 @pytest.fixture(scope="module")
 def good(place: Place) -> Object:
     """A SpamModel that is Ready on good data; returns its `data`."""
+    place.kube.apply(*receiver(), people(place), namespace=place.namespace)
     data = place.add_file("good", corpus())
     use(place, data)
     place.wait_ready(NAME)
@@ -108,6 +112,7 @@ def test_a_model_that_misbehaves_is_taken_back_without_labels_or_a_failed_reques
         )
         wait("the promotion", lambda: decided(place, "PROMOTE Forced", after=before), seconds=60)
         wait("the rollback", lambda: decided(place, "ROLLBACK", after=before), seconds=180)
+        wait("its alert", lambda: told(place, NAME, "the previous version is put back"), seconds=DELIVERED_SECONDS)
         wait("the previous version", lambda: place.champion(NAME) == "1", seconds=60)
         wait("its rollout", lambda: place.condition(NAME, "ServingAvailable").get("status") == "True", seconds=60)
     assert client.failures == []

@@ -1,0 +1,72 @@
+"""Who may ask: where everything needs a key nobody gets in without one, and one sender's flood is its own."""
+
+import base64
+import threading
+
+import httpx
+import pytest
+
+from tests.e2e.conftest import ADDRESS, API_KEY, Place
+from tests.e2e.kubectl import wait
+from tests.e2e.messages import corpus
+
+pytestmark = pytest.mark.cluster
+
+NAME = "access"
+OTHER_KEY = "another-key-of-the-end-to-end-tests"
+PER_SECOND = 5
+RELOAD_SECONDS = 150
+"""A kubelet looks at a mounted Secret about once a minute."""
+
+
+@pytest.fixture(scope="module")
+def ready(place: Place) -> Place:
+    document = place.document(NAME, place.add_file("messages", corpus()))
+    document["spec"]["serving"] |= {"apiKeysFor": "Everything", "requestsPerSecond": PER_SECOND}
+    document["spec"]["serving"]["scaling"] = {"replicas": 1}
+    place.kube.apply(document, namespace=place.namespace)
+    place.wait_ready(NAME)
+    return place
+
+
+def ask(place: Place, key: str | None, *, path: str = "/predict") -> httpx.Response:
+    headers = {"Host": place.host(NAME), **({"X-API-Key": key} if key else {})}
+    return httpx.post(f"{ADDRESS}{path}", json={"message": "see you at eight"}, headers=headers, timeout=10)
+
+
+def test_without_a_key_nothing_is_answered_and_with_one_everything(ready: Place):
+    assert ask(ready, None).status_code == 401
+    assert ask(ready, "a-key-that-nobody-has-given-out").status_code == 401
+    assert ask(ready, API_KEY).status_code == 200
+
+
+def test_the_monitor_still_measures_what_is_answered(ready: Place):
+    wait(
+        "figures of this champion",
+        lambda: ready.condition(NAME, "MetricsAvailable").get("status") == "True",
+        seconds=RELOAD_SECONDS,
+    )
+
+
+def test_a_flood_of_one_sender_is_refused_and_leaves_the_others_theirs(ready: Place):
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: statuses.extend(ask(ready, API_KEY).status_code for _ in range(20)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert set(statuses) == {200, 429}
+    assert statuses.count(429) > PER_SECOND
+    assert ask(ready, None).status_code == 401  # an address of its own, which is asked for its key
+
+
+def test_a_key_that_is_added_to_the_secret_is_taken_without_a_restart(ready: Place):
+    before = {pod["metadata"]["uid"] for pod in ready.kube.list("pod", namespace=ready.namespace)}
+    added = {"data": {"other": base64.b64encode(OTHER_KEY.encode()).decode()}}
+    ready.kube.patch("secret", "api-keys", added, namespace=ready.namespace)
+    wait("the new key", lambda: ask(ready, OTHER_KEY).status_code == 200, seconds=RELOAD_SECONDS)
+    assert ask(ready, API_KEY).status_code == 200
+    assert {pod["metadata"]["uid"] for pod in ready.kube.list("pod", namespace=ready.namespace)} == before
