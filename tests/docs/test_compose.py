@@ -21,12 +21,12 @@ from scripts.kind import OUR_IMAGES
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-+])([^${}]*))?\}")
-SERVICES = ("agent-scheduler", "fastapi-serving", "mlflow-server", "postgres", "prometheus", "streamlit-dashboard")
-OURS = ("agent-scheduler", "fastapi-serving", "mlflow-server", "streamlit-dashboard")
+SERVICES = ("agent", "agent-scheduler", "fastapi-serving", "mlflow-server", "postgres", "prometheus", "streamlit-dashboard")
+OURS = ("agent", "agent-scheduler", "fastapi-serving", "mlflow-server", "streamlit-dashboard")
 TOP_LEVEL = {"name", "services", "volumes"}
 KEYS = {
     *("image", "build", "pull_policy", "entrypoint", "command", "environment", "user", "ports", "volumes"),
-    *("depends_on", "healthcheck", "restart", "stop_grace_period"),
+    *("profiles", "depends_on", "healthcheck", "restart", "stop_grace_period"),
     *("read_only", "tmpfs", "cap_drop", "security_opt", "mem_limit"),
 }
 
@@ -186,7 +186,7 @@ def test_what_a_service_of_ours_is_told_is_known_to_what_it_runs(name: str):
         known = {option.envvar for option in server.params} | set(vars(environment_variables))
     else:
         known = known_to(Settings, prefix="AUTORETRAIN_")
-        known |= known_to(AlertSettings, prefix="") | {"OPENAI_API_KEY"}  # of the agent to come
+        known |= known_to(AlertSettings, prefix="") | {"OPENAI_API_KEY", "ANTHROPIC_API_KEY"}
     assert told - known == set()
 
 

@@ -5,6 +5,7 @@ JSON; it can do nothing but call these and answer. LangChain is an optional extr
 use.
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 PROVIDERS: Final = ("openai", "anthropic", "ollama")
 """Those that the extra brings; `openai` with a base URL is any server that speaks OpenAI's API."""
+
+KEYS: Final = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+"""Where a provider's client looks for the key of the provider itself; a server on one's own machine needs none."""
 
 LONGEST_COMPLAINT: Final = 200
 
@@ -69,9 +73,19 @@ class ChatModel:
         except ImportError:
             raise AgentUnusable(f"the agent needs LangChain and langchain-{provider}: {_INSTALL}") from None
         except Exception as error:
-            # A client's own complaint, mostly about a missing key, which each words and types in its own way.
+            self._require_key(provider)
+            # A client's own complaint, which each words and types in its own way.
             first_line = (str(error).splitlines() or [type(error).__name__])[0]
             raise AgentUnusable(f"{self.name} can't be asked: {first_line[:LONGEST_COMPLAINT]}") from None
+        self._require_key(provider)
+
+    def _require_key(self, provider: str) -> None:
+        # Some clients complain of a missing one at once, each in its words, and others at the first call only.
+        variable, settings = KEYS.get(provider), self.settings
+        if variable is None or settings.agent_base_url or settings.agent_api_key.get_secret_value():
+            return
+        if not os.environ.get(variable):
+            raise AgentUnusable(f"{self.name} can't be asked without a key: set {variable}")
 
     def ask(
         self, question: str, *, instructions: str, answer: type[T], tools: Mapping[str, Callable[[], str]]

@@ -60,6 +60,11 @@ class AdviceMetrics:
             registry=self.registry,
         )
 
+    def app(self) -> WSGIApplication:
+        """Return the page for Prometheus."""
+        page: WSGIApplication = make_wsgi_app(self.registry)
+        return page
+
     def show(self, advice: Advice) -> None:
         self._advice.labels(self._model, advice.outcome.value).inc()
         self._tokens.labels(self._model, "in").inc(advice.input_tokens)
@@ -76,7 +81,7 @@ class AdviceDoor:
     _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def app(self) -> WSGIApplication:
-        metrics = make_wsgi_app(self.metrics.registry)
+        metrics = self.metrics.app()
 
         def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             if environ["PATH_INFO"] != PATH:

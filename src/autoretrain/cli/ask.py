@@ -9,12 +9,12 @@ from typing import Any
 
 from autoretrain.adapters.chat_model import AgentUnusable, ChatModel
 from autoretrain.adapters.settings import Settings
-from autoretrain.app import ledger_advice
-from autoretrain.app.advising import Adviser
 from autoretrain.app.agent import answer
+from autoretrain.app.ledger_advice import LOOK_SECONDS, LedgerAgent
 from autoretrain.app.local import LocalWorld, utc_now
 from autoretrain.app.monitor import repeat
 from autoretrain.app.phrasing import phrase
+from autoretrain.app.question_budget import BudgetedChat, CountedRecords, Questions
 from autoretrain.app.signals import Stopped, stopping_on_signals
 from autoretrain.cli.terminal import write_plain
 from autoretrain.domain.advice import Advice
@@ -22,7 +22,6 @@ from autoretrain.domain.spec import TriggerMode
 
 MAX_DECISIONS = 200
 MAX_REPORTS = 50
-LOOK_SECONDS = 5.0
 GREETING = "Ask about the model: its status, drift, decisions, what comes next. `help` lists more; an empty line ends."
 
 
@@ -66,7 +65,8 @@ def run_agent(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"{chat.name} advises on {world.model().key} ({agent.mode}). Ctrl-C ends.\n")
         sys.stdout.flush()
         with stopping_on_signals():
-            repeat(advising(world, settings, chat), stop=threading.Event())
+            asked = LedgerAgent(lambda: world.model().spec.agent, world.store, _counted(world), settings, utc_now)
+            repeat(looking(asked), stop=threading.Event())
         return 0
     except Stopped as stopped:
         return stopped.code
@@ -74,20 +74,11 @@ def run_agent(arguments: argparse.Namespace) -> int:
         world.close()
 
 
-def advising(world: LocalWorld, settings: Settings, chat: ChatModel) -> Callable[[], float]:
-    """Return what looks once, prints what was advised, and returns the seconds until the next look.
-
-    The document may change meanwhile: another model is asked from then on, or none.
-    """
-    adviser = Adviser(world.store, chat, settings, utc_now)
+def looking(agent: LedgerAgent) -> Callable[[], float]:
+    """Return what looks once, prints what was advised, and returns the seconds until the next look."""
 
     def look() -> float:
-        agent = world.model().spec.agent
-        if agent.mode is TriggerMode.DISABLED:
-            return LOOK_SECONDS
-        if agent.model != adviser.chat.name:
-            adviser.chat = ChatModel(agent.model, settings)
-        if (advice := ledger_advice.look(world.store, adviser)) is not None:
+        if (advice := agent.look()) is not None:
             sys.stdout.write(f"{told(advice)}\n")
             sys.stdout.flush()
         return LOOK_SECONDS
@@ -103,13 +94,17 @@ def told(advice: Advice) -> str:
     return f"{advice.at:%Y-%m-%d %H:%M:%S} UTC {advice.situation_id}: {beside}"
 
 
-def _chat_model(world: LocalWorld, settings: Settings) -> ChatModel | None:
+def _counted(world: LocalWorld) -> CountedRecords:
+    return CountedRecords(world.store, Questions(world.state.questions))
+
+
+def _chat_model(world: LocalWorld, settings: Settings) -> BudgetedChat | None:
     """Return the document's chat model; None where there is none, or where it can't be used, which is said."""
     agent = world.model().spec.agent
     if agent.mode is TriggerMode.DISABLED:
         return None
     try:
-        return ChatModel(agent.model, settings)
+        return BudgetedChat(ChatModel(agent.model, settings), _counted(world), settings, utc_now)
     except AgentUnusable as error:
         sys.stderr.write(f"{error}; answers are from templates\n")
         return None
@@ -121,7 +116,7 @@ def _next_question() -> str:
     return sys.stdin.readline().strip()
 
 
-def _reply(world: LocalWorld, question: str, chat: ChatModel | None) -> None:
+def _reply(world: LocalWorld, question: str, chat: BudgetedChat | None) -> None:
     """Answer from the records as they are now, since a controller may have written in between."""
     status = world.state.read_status(world.model().key)
     version = status.champion.version if status.champion else None

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from autoretrain.adapters.chat_model import ChatModel
 from autoretrain.adapters.settings import Settings
+from autoretrain.app.ledger_advice import LedgerAgent
 from autoretrain.app.local import LocalWorld, utc_now
 from autoretrain.app.runner import LocalController
 from autoretrain.app.state import StateDirectory
@@ -85,7 +85,7 @@ def test_a_pass_sees_the_newest_advice_without_what_the_model_wrote(world, docum
 
 def test_the_document_may_change_the_adviser_while_it_runs(world, document, server):
     settings = Settings()
-    look = ask.advising(world, settings, ChatModel("openai:another", settings))
+    look = LedgerAgent(lambda: world.model().spec.agent, world.store, world.store, settings, utc_now).look
     decided_now(world)
     server.script = [advising("ALERT")]
     document("Disabled")
@@ -118,6 +118,18 @@ def test_a_question_is_answered_by_the_model_beside_the_record(world, server, ca
     told = capsys.readouterr().out.splitlines()
     assert told[:2] == ["Too much spam (decision 17).", "(openai:test, from:)"]
     assert told[2].endswith("going back from version 12 to version 11. (decision 17)")
+
+
+def test_questions_and_advice_share_the_days_budget(world, server, monkeypatch, capsys):
+    monkeypatch.setenv("AUTORETRAIN_AGENT_CALLS_PER_DAY", "1")
+    world.store.append_decision({name: value for name, value in LEDGER[2].items() if name != "sequence"})
+    server.script = [calling("Phrased", {"known": True, "answer": "Too much spam (decision 1).", "decisions": [1]})]
+    for told in ("Too much spam (decision 1).", "(openai:test did not answer: OverBudget; this is from the records.)"):
+        assert main(["ask", "--ask", WHY]) == 0
+        assert told in capsys.readouterr().out.splitlines()
+    decided_now(world)
+    assert run_agent_once(monkeypatch) == 0
+    assert [each.outcome for each in world.store.advice(limit=9)] == [AdviceOutcome.OVER_BUDGET]
 
 
 def test_a_question_is_answered_from_templates_where_the_model_fails(world, server, capsys):
