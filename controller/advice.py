@@ -32,7 +32,8 @@ from controller.gather import Seen
 from controller.metrics import ControllerMetrics
 from controller.pods import running_host, trouble_of
 
-MOST_UNDER_WAY: Final = 100
+MOST_UNDER_WAY: Final = 50
+"""Each holds a connection for as long as a chat model thinks, of 100 that evidence and alerts need too."""
 SHOWN_DECISIONS: Final = 10
 KEPT_DECISIONS: Final = SHOWN_DECISIONS + 1
 """The last one is what is asked about."""
@@ -94,6 +95,8 @@ class AdviceRelay:
         if observation.model.spec.agent.mode is TriggerMode.DISABLED:
             self._forget(key)
             return
+        if observation.status.champion is None:
+            return  # Its Pod comes with the first champion.
         known = key in self._wanted or key in self._latest
         if decision is not None and key in self._decided:
             self._decided[key].append({**decision["spec"], "record": ""})

@@ -128,6 +128,23 @@ async def test_no_adviser_is_asked_where_the_document_has_none():
         assert (place.relay.advice_of(KEY), place.given, place.relay._tasks) == (None, [], {})
 
 
+async def test_nobody_is_asked_before_there_is_a_champion():
+    async with consulting(AGENT) as place:
+        consult(place.relay, asking(but(quiet(), status__champion=None)))
+        assert place.relay._tasks == {}
+
+
+async def test_too_many_at_once_are_dropped_and_counted(monkeypatch):
+    monkeypatch.setattr("controller.advice.MOST_UNDER_WAY", 1)
+    async with consulting(AGENT) as place:
+        consult(place.relay, asking())
+        consult(place.relay, asking(), key=("tenant-b", "sms"))
+        assert list(place.relay._tasks) == [KEY]
+        assert (
+            place.metrics.registry.get_sample_value("autoretrain_controller_advice_total", {"outcome": "Dropped"}) == 1
+        )
+
+
 async def test_what_a_pod_says_of_the_rules_is_not_taken_from_it():
     """A hostile one says that all is allowed, that the rules want it too, and names what does not exist."""
 
