@@ -24,10 +24,10 @@ ALL = [DEFAULTS, *(path.stem for path in VALUES)]
 needs_helm = pytest.mark.skipif(shutil.which("helm") is None, reason="helm is not on the PATH")
 
 
-def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run helm; it knows no cluster."""
+def helm(*arguments: str, program: str = "helm") -> subprocess.CompletedProcess[str]:
+    """Run helm, or another of its versions; it knows no cluster."""
     environment = {**os.environ, "KUBECONFIG": os.devnull}
-    return subprocess.run(["helm", *arguments], capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
+    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False, cwd=ROOT, env=environment)
 
 
 def template(

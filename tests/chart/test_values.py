@@ -111,7 +111,7 @@ def test_what_is_made_from_elsewhere_is_up_to_date(path):
 
 
 def test_every_file_of_the_chart_that_is_a_copy_is_compared():
-    own = {"connections.yaml", "predict.py", "rules.yml", "sample.py"}
+    own = {"connections.yaml", "predict.py", "sample.py"}
     assert {path.name for path in (CHART / "files").iterdir()} == own | set(make_chart.COPIES.values())
 
 

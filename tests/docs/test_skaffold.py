@@ -46,7 +46,7 @@ SCHEMA: dict[str, dict[str, Any]] = {
         "namespace": str,
         "createNamespace": bool,
         "setValueTemplates": dict,
-        "overrides": dict,
+        "setValues": dict,
     },
     "DeployHooks": {"after": ["DeployHookItem"]},
     "DeployHookItem": {"host": "HostHook"},
@@ -84,7 +84,7 @@ def release_of(name: str) -> dict[str, Any]:
 
 
 def values_of(profile: str) -> tuple[str, tuple[str, ...]]:
-    """The values file and options that Helm gets where image `autoretrain/X` was built as `autoretrain/X:tag-of-X`."""
+    """The values and options that Helm gets where image `autoretrain/X` was built as `autoretrain/X:tag-of-X`."""
     release = release_of(profile)
     names = {each["image"].replace("/", "_"): each["image"] for each in with_profile(profile)["build"]["artifacts"]}
     options = []
@@ -92,7 +92,7 @@ def values_of(profile: str) -> tuple[str, tuple[str, ...]]:
         [(what, name)] = re.findall(r"^\{\{\.IMAGE_(REPO|TAG)_(\w+)\}\}$", said)
         image = names[name]
         options += ["--set", f"{value}={image if what == 'REPO' else 'tag-of-' + image.split('/')[1]}"]
-    return yaml.safe_dump(release.get("overrides", {})), tuple(options)
+    return yaml.safe_dump(release.get("setValues", {})), tuple(options)
 
 
 @pytest.mark.parametrize("profile", ["", *PROFILES])
@@ -128,7 +128,7 @@ def test_only_our_own_cluster_is_touched(profile: str):
 )
 def test_the_release_runs_the_images_that_were_built(tmp_path: Path, profile: str, tag: str):
     text, options = values_of(profile)
-    values = tmp_path / "overrides.yaml"
+    values = tmp_path / "values.yaml"
     values.write_text(text)
     done = template("", "--values", str(values), *options)
     assert done.returncode == 0, done.stderr
@@ -141,7 +141,7 @@ def test_the_release_runs_the_images_that_were_built(tmp_path: Path, profile: st
 
 def test_changed_sources_are_copied_to_where_python_looks_first():
     [artifact] = with_profile("dev")["build"]["artifacts"]
-    pod = release_of("dev")["overrides"]["operator"]["pod"]
+    pod = release_of("dev")["setValues"]["operator"]["pod"]
     [place] = [each["value"] for each in pod["env"] if each["name"] == "PYTHONPATH"]
     assert [each["mountPath"] for each in pod["volumeMounts"]] == [place]
     copied = {}
@@ -163,11 +163,26 @@ def test_what_is_not_copied_comes_from_where_the_image_has_it():
     assert "python -m venv --without-pip /opt/autoretrain" in recipe
 
 
+def leaves(value: Any) -> list[Any]:
+    if isinstance(value, dict | list):
+        rows = list(value.values()) if isinstance(value, dict) else value
+        return [leaf for row in rows for leaf in leaves(row)] if rows else [value]
+    return [value]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_no_value_is_lost_on_the_way_to_helm(profile: str):
+    """Skaffold makes a `--set` of each number, text and boolean, so an empty object would not arrive, nor a comma."""
+    for leaf in leaves(release_of(profile)["setValues"]):
+        assert leaf not in ({}, [])
+        assert "," not in str(leaf)
+
+
 @needs_helm
 def test_the_operators_root_file_system_stays_read_only_while_it_is_changed(tmp_path: Path):
     text, options = values_of("dev")
-    (tmp_path / "overrides.yaml").write_text(text)
-    documents = objects_of("", "--values", str(tmp_path / "overrides.yaml"), *options)
+    (tmp_path / "values.yaml").write_text(text)
+    documents = objects_of("", "--values", str(tmp_path / "values.yaml"), *options)
     container = container_of(operator_of(documents))
     assert container["securityContext"]["readOnlyRootFilesystem"]
     assert {"name": "PYTHONPATH", "value": "/sources"} in container["env"]
@@ -176,7 +191,7 @@ def test_the_operators_root_file_system_stays_read_only_while_it_is_changed(tmp_
 
 def test_the_sample_is_made_and_asked():
     config, release = with_profile("e2e"), release_of("e2e")
-    assert release["overrides"] == {"samples": {"smsSpam": {"enabled": True}}}
+    assert release["setValues"] == {"samples": {"smsSpam": {"enabled": True}}}
     [after] = config["deploy"]["helm"]["hooks"]["after"]
     command = after["host"]["command"]
     assert command[:3] == ["helm", "test", release["name"]]

@@ -18,9 +18,14 @@ MODEL = "default.sms-spam"
 
 
 def make_artefact(
-    version: str = "1", weights: Mapping[str, float] | None = None, *, card: str | None = None, reference: bytes = b"{}"
+    version: str = "1",
+    weights: Mapping[str, float] | None = None,
+    *,
+    card: str | None = None,
+    reference: bytes = b"{}",
+    rows: Mapping[str, int] | None = None,
 ) -> ModelArtefact:
-    """A word model of `weights`; by default it calls SPAM spam and HAM ham."""
+    """A word model of `weights`; by default it calls SPAM spam and HAM ham. `rows` had a word, or ten."""
     known = dict(weights or {"free": 4.0, "prize": 4.0, "win": 3.0, "home": -3.0, "later": -3.0})
     parts = LinearParts(
         algorithm="LogisticRegression",
@@ -33,7 +38,7 @@ def make_artefact(
         word=TermBlock(
             lengths=(1, 1),
             terms=tuple(known),
-            document_counts=(10,) * len(known),
+            document_counts=tuple((rows or {}).get(term, 10) for term in known),
             weights=tuple(known.values()),
         ),
     )

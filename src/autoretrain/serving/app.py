@@ -23,6 +23,7 @@ from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.serving.api_keys import ApiKeys
 from autoretrain.serving.below import BelowPath
 from autoretrain.serving.dataplane import DataPlane
+from autoretrain.serving.docs_page import build_docs_routes
 from autoretrain.serving.drift_route import build_drift_routes
 from autoretrain.serving.drift_worker import DriftWorker
 from autoretrain.serving.feedback import LabelDesk, build_feedback_routes
@@ -104,6 +105,9 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("autoretrain"),
         lifespan=lifespan,
         redirect_slashes=False,
+        # Its own pages load from elsewhere.
+        docs_url=None,
+        redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     keys = ApiKeys(settings.api_keys_file)
@@ -124,6 +128,7 @@ def create_app(settings: Settings) -> FastAPI:
     performance = PerformanceDesk(store, calls, window_seconds=settings.window_max_age_seconds)
     app.include_router(build_status_routes(plane, watch, metrics, performance=performance, name=settings.model))
     app.include_router(build_inference_routes(plane, name=settings.model))
+    app.include_router(build_docs_routes(f"AutoRetrain: {settings.model}"))
     complete_openapi(app)
     return app
 

@@ -10,12 +10,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from autoretrain.adapters.key_file import HEADER
 from autoretrain.serving.api_keys import ApiKeys
+from autoretrain.serving.docs_page import DOCS_PATHS
 from autoretrain.serving.problems import problem
 
 OPEN_PATHS: Final = frozenset(
     [
         *("/livez", "/readyz", "/health", "/v2/health/live", "/v2/health/ready"),  # probes have no key
-        *("/metrics", "/docs", "/openapi.json"),
+        *("/metrics", "/openapi.json", *DOCS_PATHS),
     ]
 )
 MAX_SENDERS: Final = 10_000

@@ -1,16 +1,17 @@
-"""What does the OpenAPI text say beyond what FastAPI finds by itself? How errors look, and none that never comes."""
+"""What does the OpenAPI text say beyond what FastAPI finds? How errors look, none that never comes, where keys go."""
 
 from typing import Any
 
 from fastapi import FastAPI
 
+from autoretrain.adapters.key_file import HEADER
 from autoretrain.serving.schemas import FieldError, Problem
 
 _NEVER_SENT = ("HTTPValidationError", "ValidationError")
 
 
 def complete_openapi(app: FastAPI) -> None:
-    """Let `app` document problem+json instead of FastAPI's own validation error."""
+    """Let `app` document problem+json instead of FastAPI's own validation error, and the key that some calls need."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -26,6 +27,9 @@ def complete_openapi(app: FastAPI) -> None:
                         del operation["responses"]["422"]
             for name in _NEVER_SENT:
                 schemas.pop(name, None)
+            text["components"]["securitySchemes"] = {"ApiKey": {"type": "apiKey", "in": "header", "name": HEADER}}
+            # With or without: what needs one depends on the server's settings, and 401 says so.
+            text["security"] = [{}, {"ApiKey": []}]
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]
