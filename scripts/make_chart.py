@@ -19,6 +19,7 @@ COPIES: Final = {
     "manifests/postgresql/roles.sql": "roles.sql",
     "manifests/prometheus/pods.yml": "pods.yml",
     "manifests/prometheus/prometheus.yml": "prometheus.yml",
+    "manifests/prometheus/rules.yml": "rules.yml",
     "manifests/samples/sms-spam.yaml": "sms-spam.yaml",
 }
 """File of the repository: its name in the chart's files/. A chart can't reach beyond its own directory."""

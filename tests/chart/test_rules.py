@@ -68,6 +68,7 @@ def test_the_alerts_fire_and_are_quiet_as_their_cases_say(path: Path):
         ("ratio_rate5m > 14.4 * 0.001", "ratio_rate5m >= 0", "AutoRetrainErrorBudgetBurnsFast"),
         ("ratio_rate30m > 6 * 0.001", "ratio_rate30m >= 0", "AutoRetrainErrorBudgetBurnsFast"),
         ('reason!="shutdown"', 'reason!=""', "AutoRetrainPredictionsDropped"),
+        ("[7d]", "[1d]", "AutoRetrainNobodyLeads"),
         ('reason!="NoChampion"', 'reason!=""', "AutoRetrainModelNotReady"),
         ("[15m])) > 0\n        for: 6h", "[1m])) > 0\n        for: 6h", "AutoRetrainDriftNotActedOn"),
     ],
