@@ -21,7 +21,15 @@ from scripts.kind import OUR_IMAGES
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-+])([^${}]*))?\}")
-SERVICES = ("agent", "agent-scheduler", "fastapi-serving", "mlflow-server", "postgres", "prometheus", "streamlit-dashboard")
+SERVICES = (
+    "agent",
+    "agent-scheduler",
+    "fastapi-serving",
+    "mlflow-server",
+    "postgres",
+    "prometheus",
+    "streamlit-dashboard",
+)
 OURS = ("agent", "agent-scheduler", "fastapi-serving", "mlflow-server", "streamlit-dashboard")
 TOP_LEVEL = {"name", "services", "volumes"}
 KEYS = {

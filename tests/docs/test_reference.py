@@ -38,7 +38,8 @@ def test_each_reason_is_given_by_some_code():
 def test_each_metric_is_documented_and_each_documented_metric_exists():
     from autoretrain.serving import metrics as serving
 
-    exposed = {family.name for owner in (MonitorMetrics(), ControllerMetrics(), AdviceMetrics("a.b")) for family in owner.registry.collect()}
+    owners = (MonitorMetrics(), ControllerMetrics(), AdviceMetrics("a.b"))
+    exposed = {family.name for owner in owners for family in owner.registry.collect()}
     exposed |= set(re.findall(r'"(autoretrain_[a-z_0-9]+)"', Path(serving.__file__).read_text()))
     documented = re.findall(r"^\| `(autoretrain_\w+)` \|", (REFERENCE / "metrics.md").read_text(), re.MULTILINE)
     assert sorted(map(bare, documented)) == sorted(map(bare, exposed))

@@ -38,14 +38,23 @@ _KubernetesLoader.add_constructor("tag:yaml.org,2002:timestamp", _construct_text
 
 def load_document(path: Path) -> dict[str, Any]:
     """Return the one document in the YAML file `path`. Raises InvalidSpec, with the line where there is one."""
+    return parse_document(read_document(path), path)
+
+
+def read_document(path: Path) -> str:
+    """Return the text of the file `path`. Raises InvalidSpec where it is none that could be a document."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise _invalid(path, f"is larger than {MAX_BYTES} bytes, which no API server would take")
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise _invalid(path, f"can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise _invalid(path, f"is not UTF-8: byte {error.start} can't be decoded") from None
+
+
+def parse_document(text: str, path: Path) -> dict[str, Any]:
+    """Return the one document in `text`, the content of `path`. Raises InvalidSpec as load_document does."""
     try:
         # Safe: the loader is a SafeLoader with stricter mappings.
         documents = [document for document in yaml.load_all(text, Loader=_KubernetesLoader) if document is not None]

@@ -48,20 +48,24 @@ class KubeApi:
         """Return the object. Raises NotFound, Unanswered or KubectlFailed."""
         return self._call("GET", f"{self._path(kind)}/{name}")
 
-    def list_all(self, kind: str) -> list[Object]:
-        """Return the objects, at most MOST_OBJECTS of them. Raises Unanswered or KubectlFailed."""
-        return self._list(kind, {})
+    def list_all(self, kind: str, *, at_most: int = MOST_OBJECTS) -> tuple[list[Object], bool]:
+        """Return the first `at_most` objects by namespace and name, and whether these are all of them.
+
+        Raises Unanswered or KubectlFailed.
+        """
+        return self._list(kind, {}, at_most=at_most)
 
     def list_labelled(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
         """Return those that carry all of `labels`, at most MOST_OBJECTS. Raises Unanswered or KubectlFailed."""
-        return self._list(kind, {"labelSelector": ",".join(f"{name}={value}" for name, value in labels.items())})
+        selector = ",".join(f"{name}={value}" for name, value in labels.items())
+        return self._list(kind, {"labelSelector": selector}, at_most=MOST_OBJECTS)[0]
 
     def merge(self, kind: str, name: str, change: Mapping[str, Any]) -> Object:
         """Merge `change` into the object (RFC 7386: None removes) and return it. Raises as `get` does."""
         headers = {"Content-Type": "application/merge-patch+json"}
         return self._call("PATCH", f"{self._path(kind)}/{name}", json=change, headers=headers)
 
-    def _list(self, kind: str, query: Mapping[str, str]) -> list[Object]:
+    def _list(self, kind: str, query: Mapping[str, str], *, at_most: int) -> tuple[list[Object], bool]:
         found: list[Object] = []
         more = ""
         while True:
@@ -72,8 +76,8 @@ class KubeApi:
                 raise Unanswered(f"{self}: the API server's answer about {kind} is no list")
             found += items
             more = str(answer.get("metadata", {}).get("continue") or "")
-            if not more or len(found) >= MOST_OBJECTS:
-                return found[:MOST_OBJECTS]
+            if not more or len(found) >= at_most:
+                return found[:at_most], not more and len(found) <= at_most
 
     def _path(self, kind: str) -> str:
         """Return the path of a kind given as `spammodels.autoretrain.dev`, as kubectl takes it, too."""

@@ -2,10 +2,10 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 
@@ -14,6 +14,9 @@ from autoretrain.domain.errors import AutoRetrainError
 TIMEOUT_SECONDS: Final = 3.0
 
 Labels = Mapping[str, str]
+"""Of a series; it lacks those that nobody gave it, and a `sum by` keeps what it lacks lacking."""
+
+T = TypeVar("T")
 
 
 class PrometheusUnavailable(AutoRetrainError):  # noqa: N818 - named for what happened
@@ -36,42 +39,53 @@ class Prometheus:
 
     def instant(self, query: str) -> list[tuple[Labels, float]]:
         """Return the value of each series now. Raises PrometheusUnavailable."""
-        found = self._ask("/api/v1/query", query=query)
-        values = ((series["metric"], float(series["value"][1])) for series in found)
+        values = self._ask(_value, "/api/v1/query", query=query)
         return [(labels, value) for labels, value in values if math.isfinite(value)]
 
     def over_time(
         self, query: str, *, since: datetime, until: datetime, step_seconds: int
     ) -> list[tuple[Labels, list[tuple[datetime, float]]]]:
         """Return the values of each series, every `step_seconds`. Raises PrometheusUnavailable."""
-        found = self._ask(
+        return self._ask(
+            _values,
             "/api/v1/query_range",
             query=query,
             start=str(since.timestamp()),
             end=str(until.timestamp()),
             step=str(step_seconds),
         )
-        return [(series["metric"], _points(series["values"])) for series in found]
 
-    def _ask(self, path: str, **parameters: str) -> list[Any]:
+    def _ask(self, read: Callable[[Any], T], path: str, **parameters: str) -> list[T]:
+        """Return what `read` makes of each series of the answer."""
         try:
             # As a form: a query may be longer than an address.
             body = self.http.post(path, data=parameters).json()
             if body["status"] != "success":
                 raise PrometheusUnavailable(f"Prometheus can't answer: {body.get('error', 'no reason given')}")
-            result: list[Any] = body["data"]["result"]
+            return [read(series) for series in body["data"]["result"]]
         except httpx.HTTPError as error:
             raise PrometheusUnavailable(f"Prometheus did not answer: {error}") from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
             raise PrometheusUnavailable(
                 "Prometheus's address answered with something that is not Prometheus's"
             ) from None
-        return result
 
 
 def matching(**labels: str) -> str:
     """Return a selector of the series that carry all of `labels`: `{namespace="spam",spammodel="spam.sms"}`."""
     return "{" + ",".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels.items()) + "}"
+
+
+def _value(series: Any) -> tuple[Labels, float]:
+    return _labels(series), float(series["value"][1])
+
+
+def _values(series: Any) -> tuple[Labels, list[tuple[datetime, float]]]:
+    return _labels(series), _points(series["values"])
+
+
+def _labels(series: Any) -> Labels:
+    return {name: str(value) for name, value in series["metric"].items()}
 
 
 def _points(values: list[Any]) -> list[tuple[datetime, float]]:

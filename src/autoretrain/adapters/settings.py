@@ -114,8 +114,8 @@ class Settings(BaseSettings):
     agent_interval_seconds: int = Field(60, ge=1, description="Least time between two questions to the chat model.")
     agent_seconds: float = Field(30, gt=0, le=600, description="Most time for one advice or answer, all calls of it.")
     agent_tokens_per_call: int = Field(2000, ge=1, description="Most tokens of one answer of the chat model.")
-    agent_calls_per_day: int = Field(500, ge=0, description="Most calls of the chat model for advice within a day.")
-    agent_tokens_per_day: int = Field(1_000_000, ge=0, description="Most tokens for advice within a day, in and out.")
+    agent_calls_per_day: int = Field(500, ge=0, description="Most calls of the chat model in a day, `ask` included.")
+    agent_tokens_per_day: int = Field(1_000_000, ge=0, description="Most tokens of it within a day, in and out.")
     agent_input_price: float | None = Field(
         None, ge=0, description="Dollars for a million tokens that the chat model reads; empty: no cost is told."
     )

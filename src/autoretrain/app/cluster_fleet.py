@@ -25,6 +25,8 @@ from autoretrain.domain.spec import SpamModel
 from autoretrain.domain.status import Condition, Status
 
 EVERYWHERE: Final = "*"
+MOST_MODELS: Final = 2000
+"""All of them are read anew at every look, and a person picks one from a list; more are said to be there, not shown."""
 FRESH_SECONDS: Final = 2.0
 """However many people look at once, the API server is asked for all SpamModels no more often than this."""
 NOTHING_ASKED: Final = {"data": {"volume": {"configMap": {"name": "unknown"}, "path": "unknown"}}}
@@ -46,6 +48,7 @@ class ClusterFleet:
     _looked: dict[str, Seen] = field(default_factory=dict)
     _problem: str = ""
     """Why the last look failed; who waited meanwhile is told the same, and does not wait for another timeout."""
+    _all_seen: bool = True
     _fresh_until: float = 0.0
     _models: dict[Generation, SpamModel] = field(default_factory=dict)
     _opened: dict[str, tuple[str, Store]] = field(default_factory=dict)
@@ -69,6 +72,16 @@ class ClusterFleet:
                 raise AutoRetrainError(self._problem)
             return dict(self._looked)
 
+    @property
+    def cut(self) -> str:
+        if self._all_seen:
+            return ""
+        where = "Name fewer namespaces in AUTORETRAIN_DASHBOARD_NAMESPACES (the chart's operator.namespaces)"
+        return (
+            f"There are more than {MOST_MODELS:,} SpamModels. Shown are the first ones, by namespace and name; of the "
+            f"others nobody is told here if one needs a person. {where}, and install a dashboard for each part of them."
+        )
+
     def reach(self, key: str) -> Reach:
         namespace, _, name = key.partition(".")
         # While the API server is away, what was seen last can still be shown.
@@ -91,26 +104,31 @@ class ClusterFleet:
         self.api.http.close()
 
     def _look(self) -> dict[str, Seen]:
-        resources = {_generation_of(resource): resource for resource in self._resources()}
+        found, self._all_seen = self._resources()
+        resources = {_generation_of(resource): resource for resource in found}
         # To check a spec takes a hundred times as long as to read a status, and most specs are as they were.
         self._models = {at: self._models.get(at) or _model(resource) for at, resource in resources.items()}
         return {model.key: Seen(model=model, status=_status(resources[at])) for at, model in self._models.items()}
 
-    def _resources(self) -> list[Object]:
+    def _resources(self) -> tuple[list[Object], bool]:
+        """Return those that are shown, and whether these are all of them."""
         if EVERYWHERE in self.namespaces:
-            return self.api.list_all(MODELS)
+            return self.api.list_all(MODELS, at_most=MOST_MODELS)
         found: list[Object] = []
+        complete = True
         refusal: KubectlFailed | None = None
         for name in self.namespaces:
             try:
-                found += self.api.within(name).list_all(MODELS)
+                own, all_of_it = self.api.within(name).list_all(MODELS, at_most=MOST_MODELS - len(found))
+                found += own
+                complete = complete and all_of_it
             except Unanswered:
                 raise
             except KubectlFailed as error:
                 refusal = error  # a namespace that is deleted takes our right to read it along
         if refusal is not None and not found:
             raise refusal
-        return found
+        return found, complete
 
     def _store(self, namespace: str, key: str) -> tuple[Store | None, str]:
         """Return the store, or None and what is the matter with one that was given. One namespace has one address."""

@@ -1,5 +1,6 @@
 """Which document holds? The file as it is; in a process that decides, the last good one while the file is broken."""
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from autoretrain.adapters import spammodel
+from autoretrain.adapters.documents import parse_document, read_document
 from autoretrain.app.state import write_atomically
 from autoretrain.domain.errors import InvalidSpec, Problem
 from autoretrain.domain.spec import SpamModel
@@ -24,6 +26,8 @@ class DocumentInForce:
     copy_of: Callable[[str], Path] | None = None
     problems: tuple[Problem, ...] = ()
     _last: tuple[dict[str, Any], SpamModel] | None = field(default=None)
+    _read: tuple[str, dict[str, Any], SpamModel] | None = field(default=None)
+    """The last text that was good, and what it says."""
 
     @property
     def file(self) -> Path:
@@ -33,8 +37,7 @@ class DocumentInForce:
     def read(self) -> tuple[dict[str, Any], SpamModel]:
         """Return the document and its records, without uid and generation. Raises InvalidSpec where none was good."""
         try:
-            document = spammodel.load_document(self.path)
-            model = spammodel.parse_spam_model(document, uid="", generation=0)
+            document, model = self._parsed(read_document(self.path))
             self._require_same_model(model)
         except InvalidSpec as error:
             if self._last is None:
@@ -46,6 +49,14 @@ class DocumentInForce:
             write_atomically(self.copy_of(model.key), json.dumps(document, indent=2))
             self._last = document, model
         return document, model
+
+    def _parsed(self, text: str) -> tuple[dict[str, Any], SpamModel]:
+        # To check a document takes a hundred times as long as to read its file, and most times it is as it was.
+        if self._read is None or self._read[0] != text:
+            document = parse_document(text, self.path)
+            self._read = text, document, spammodel.parse_spam_model(document, uid="", generation=0)
+        _, document, model = self._read
+        return copy.deepcopy(document), model
 
     def _require_same_model(self, model: SpamModel) -> None:
         if self._last is not None and self._last[1].key != model.key:

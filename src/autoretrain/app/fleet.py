@@ -1,5 +1,6 @@
 """Which models can be looked at from here, and which of their parts? The port, and this machine's side of it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,10 +58,12 @@ class Reach:
         if self.runs is None:
             return ""
         try:
-            written = RunDirectory(self.runs / run_name).log.read_bytes()
+            with RunDirectory(self.runs / run_name).log.open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - LOG_BYTES))
+                written = log.read(LOG_BYTES)  # no more, though the run writes on meanwhile
         except OSError:
             return ""
-        return written[-LOG_BYTES:].decode("utf-8", errors="replace")
+        return written.decode("utf-8", errors="replace")
 
 
 class Fleet(Protocol):
@@ -68,6 +71,10 @@ class Fleet(Protocol):
 
     def look(self) -> dict[str, Seen]:
         """Return every model as it is now or was moments ago, by `<namespace>.<name>`."""
+
+    @property
+    def cut(self) -> str:
+        """Why the last look did not see all models; '' where it did."""
 
     def reach(self, key: str) -> Reach:
         """Return the way to one model. Raises AutoRetrainError where there is none of that name."""
@@ -80,6 +87,7 @@ class LocalFleet:
     """The one model of this machine's document."""
 
     world: LocalWorld
+    cut: str = ""
 
     @classmethod
     def open(cls, settings: Settings) -> "LocalFleet":

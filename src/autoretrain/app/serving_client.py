@@ -88,7 +88,7 @@ def parse_figures(text: str) -> dict[str, LiveFigures]:
             version = sample.labels.get("model_version", "")
             if sample.name == "autoretrain_prediction_errors_total":
                 errors[version] = errors.get(version, 0.0) + sample.value
-            elif sample.name == "autoretrain_prediction_duration_seconds_bucket":
+            elif sample.name == "autoretrain_prediction_duration_seconds_bucket" and "le" in sample.labels:
                 buckets.setdefault(version, []).append((float(sample.labels["le"]), sample.value))
     return {
         version.removeprefix("v"): LiveFigures(

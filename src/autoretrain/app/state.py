@@ -55,6 +55,11 @@ class StateDirectory:
         return self.path / "alerts.json"
 
     @property
+    def questions(self) -> Path:
+        """What questions to a chat model used within a day."""
+        return self.path / "questions.json"
+
+    @property
     def children(self) -> Path:
         return self.path / "children.json"
 

@@ -190,10 +190,23 @@ def test_a_model_that_nobody_offers_is_refused_with_those_that_are(name):
         ChatModel(name, Settings())
 
 
-def test_a_missing_key_is_said_at_once(monkeypatch):
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    with pytest.raises(AgentUnusable, match="OPENAI_API_KEY"):
-        ChatModel("openai:test", Settings())
+@pytest.mark.parametrize(("provider", "variable"), [("openai", "OPENAI_API_KEY"), ("anthropic", "ANTHROPIC_API_KEY")])
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_missing_key_is_said_at_once_by_its_name(monkeypatch, provider, variable, empty):
+    monkeypatch.delenv(variable, raising=False)
+    if empty:
+        monkeypatch.setenv(variable, "")
+    with pytest.raises(AgentUnusable, match=f"^{provider}:test can't be asked without a key: set {variable}$"):
+        ChatModel(f"{provider}:test", Settings())
+    monkeypatch.setenv(variable, "a key")
+    ChatModel(f"{provider}:test", Settings())
+
+
+def test_a_model_of_ones_own_machine_needs_no_key(monkeypatch):
+    for variable in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    ChatModel("ollama:test", Settings())
+    ChatModel("openai:test", Settings(agent_base_url="http://127.0.0.1:1/v1"))
 
 
 def test_without_the_extra_the_command_to_install_it_is_named(monkeypatch):

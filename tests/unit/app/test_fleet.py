@@ -10,6 +10,7 @@ import pytest
 from autoretrain.adapters.kube_api import KubeApi
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store import Store
+from autoretrain.app import cluster_fleet
 from autoretrain.app.cluster_fleet import FRESH_SECONDS, ClusterFleet
 from autoretrain.app.fleet import LOG_BYTES, LocalFleet, namespaces_of
 from autoretrain.domain.errors import AutoRetrainError
@@ -95,6 +96,27 @@ def test_a_namespace_that_was_deleted_with_our_right_to_it_hides_no_other(fleet_
     assert list(fleet_of(cluster, namespaces=("gone", "spam")).look()) == ["spam.sms"]
     with pytest.raises(AutoRetrainError, match="forbidden in gone"):
         fleet_of(cluster, namespaces=("gone",)).look()
+
+
+@pytest.mark.parametrize("namespaces", [("*",), ("market", "other", "spam")])
+@pytest.mark.parametrize(("most", "shown"), [(2, 2), (3, 3), (4, 3)])
+def test_that_not_all_models_are_shown_is_said(fleet_of, monkeypatch, namespaces, most, shown):
+    monkeypatch.setattr(cluster_fleet, "MOST_MODELS", most)
+    cluster = Cluster(market=[resource("market.mail")], other=[resource("other.x")], spam=[resource("spam.sms")])
+    fleet = fleet_of(cluster, namespaces=namespaces)
+    assert len(fleet.look()) == shown
+    assert fleet.cut.startswith("There are more than 2 SpamModels") is (shown < 3)
+
+
+def test_models_that_are_fewer_again_are_said_no_longer_to_be_cut(fleet_of, clock, monkeypatch):
+    monkeypatch.setattr(cluster_fleet, "MOST_MODELS", 1)
+    cluster = Cluster(spam=[resource("spam.sms"), resource("spam.mail")])
+    fleet = fleet_of(cluster)
+    fleet.look()
+    cluster.namespaces["spam"].pop()
+    clock[0] += FRESH_SECONDS
+    fleet.look()
+    assert fleet.cut == ""
 
 
 def test_what_came_of_a_model_is_its_status(fleet_of):
@@ -272,3 +294,14 @@ def test_the_end_of_a_runs_log_can_be_read(local):
     log.write_text("x" * LOG_BYTES + "Registered version 4")
     assert reach.log_of("run-1").endswith("xRegistered version 4")
     assert len(reach.log_of("run-1")) == LOG_BYTES
+
+
+def test_of_a_log_of_terabytes_only_the_end_is_read(local):
+    reach = local.reach("default.sms-spam")
+    log = reach.runs / "run-1" / "train.log"
+    log.parent.mkdir(parents=True)
+    with log.open("wb") as out:
+        out.truncate(2**42)  # holes, which take no room on the disk, and all of them would in memory
+        out.seek(0, 2)
+        out.write(b"Registered version 4")
+    assert reach.log_of("run-1").endswith("Registered version 4")

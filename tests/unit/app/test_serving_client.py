@@ -24,6 +24,11 @@ def test_requests_errors_and_p95_are_read_by_version():
     assert parse_figures(TEXT) == {"2": LiveFigures(requests=200, errors=4, p95_seconds=pytest.approx(0.002))}
 
 
+def test_a_bucket_without_its_bound_is_left_out():
+    bare = 'autoretrain_prediction_duration_seconds_bucket{model_version="v3"} 200\n'
+    assert parse_figures(TEXT + bare) == parse_figures(TEXT)
+
+
 @pytest.mark.parametrize(("other", "labels"), [("v2", [Label.HAM, Label.SPAM]), ("v3", None)])
 def test_labels_count_only_where_the_version_that_is_asked_about_gave_all_of_them(other, labels):
     rows = [{"prediction": "ham", "model_version": "v2"}, {"prediction": "spam", "model_version": other}]

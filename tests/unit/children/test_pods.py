@@ -103,7 +103,7 @@ def test_a_path_of_the_node_is_refused_with_its_place_before_anything_is_built(p
 
 
 def test_every_pod_that_uses_the_registry_has_the_login_as_mlflow_reads_it():
-    """Training writes there; serving and the monitor fetch what the store does not hold. The agent has no use for it."""
+    """Training writes there; serving and the monitor fetch what the store lacks. The agent has no use for it."""
     have = {
         workload["metadata"]["labels"]["app.kubernetes.io/component"]: container_of(workload)["envFrom"]
         for workload in workloads("full")

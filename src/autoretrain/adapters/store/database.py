@@ -90,6 +90,10 @@ class Database:
                 self._upgrade()
 
     def _upgrade(self) -> None:
+        if (self._revision() or "") >= SCHEMA_REVISION:
+            # Nearly always; Alembic is 10 MiB in each process that would only find that out. Newer tables, after a way
+            # back to this release, are fine, and Alembic does not know them.
+            return
         # Alembic is imported where it is used, too: serving starts faster without it.
         from alembic import command
         from alembic.config import Config
@@ -105,10 +109,7 @@ class Database:
         path = _sqlite_path(self._url)
         if path and not path.exists():
             raise StoreUnavailable(f"there is no store at {self.name} yet; `autoretrain migrate` creates it")
-        with self.read() as connection:
-            found = None
-            if connection.dialect.has_table(connection, "alembic_version"):
-                found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        found = self._revision()
         if found is None:
             raise StoreUnavailable(f"the store at {self.name} has no tables yet; `autoretrain migrate` creates them")
         if found < SCHEMA_REVISION:
@@ -116,6 +117,14 @@ class Database:
                 f"the store at {self.name} has schema {found}, older than the {SCHEMA_REVISION} that this code needs; "
                 "run `autoretrain migrate`"
             )
+
+    def _revision(self) -> str | None:
+        """Return the revision that the tables have; None where there are none."""
+        with self.read() as connection:
+            if not connection.dialect.has_table(connection, "alembic_version"):
+                return None
+            found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return found
 
     @contextmanager
     def _begin(self, *sqlite_statements: str, isolation: str | None = None) -> Iterator[Connection]:
