@@ -111,6 +111,6 @@ docs: setup  ## build the site of docs/ into site/; it loads nothing from elsewh
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/python -m mkdocs build --quiet
 	@echo "site/index.html, or: $(VENV)/python -m mkdocs serve"
 film: setup  ## run the demo, film it, take the pictures of docs/ anew; needs Chromium, ffmpeg and curl, takes 15 minutes
-	@$(VENV)/python scripts/film $(PARTS)
+	@$(VENV)/python -m scripts.film $(PARTS)
 bench: setup  ## every benchmark, one after another
 	@$(VENV)/python -m benchmarks

@@ -135,7 +135,10 @@ class LocalController:
         if self.only_loop:
             return {"AUTORETRAIN_MONITOR_PORT": settings.monitor_port}
         ports = (settings.mlflow_port, settings.serving_port, settings.monitor_port, settings.dashboard_port)
-        return dict(zip(preflight.DEFAULT_PORTS, ports, strict=True))
+        needed = dict(zip(preflight.DEFAULT_PORTS, ports, strict=True))
+        if not self.with_dashboard:
+            del needed["AUTORETRAIN_DASHBOARD_PORT"]  # one that was started by hand may have it
+        return needed
 
     def _start_services(self, steps: Steps, model: SpamModel) -> None:
         self._serving_settings = serving_settings(model)

@@ -20,7 +20,7 @@ from autoretrain.app.supervisor import end_trees
 from autoretrain.domain.errors import AutoRetrainError
 from autoretrain.domain.status import Status
 
-START_SECONDS = 300.0
+START_SECONDS = 600.0
 STOP_SECONDS = 60.0
 FIRST_PORT = 18000
 

@@ -1,7 +1,7 @@
 """What several pages draw alike: text of others, times, figures with their intervals."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -16,6 +16,8 @@ BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, GREY = "#56B4E9", "#CC79A7", "#999999"
 
 TIME = "time (UTC)"
+# Ticks of half a minute would else stand there twice, with the same minute.
+_TICK = "timeFormat(datum.value, seconds(datum.value) ? '%H:%M:%S' : '%d %b %H:%M')"
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _ADDRESS = re.compile(r"https?(?=://)|www(?=\.)|@(?=[-\w])", re.IGNORECASE)
@@ -40,20 +42,35 @@ def told_age(at: datetime, now: datetime) -> str:
     >>> told_age(datetime(2026, 3, 1, 12, 3, tzinfo=UTC), datetime(2026, 3, 1, 12, 10, tzinfo=UTC))
     '12:03 UTC, 7 min ago'
     """
+    clock = f"{at:%H:%M}" if now - at < timedelta(days=1) else f"{at:%Y-%m-%d %H:%M}"
+    return f"{clock} UTC, {told_ago(at, now)}"
+
+
+def told_ago(at: datetime, now: datetime) -> str:
+    """Return how long ago that was, where there is room for no more.
+
+    >>> told_ago(datetime(2026, 3, 1, 12, 3, tzinfo=UTC), datetime(2026, 3, 2, 12, 2, tzinfo=UTC))
+    '23 h ago'
+    """
     minutes = max(0, int((now - at).total_seconds() // 60))
     if minutes < 60:
-        return f"{at:%H:%M} UTC, {minutes} min ago"
+        return f"{minutes} min ago"
     hours = minutes // 60
-    return f"{at:%H:%M} UTC, {hours} h ago" if hours < 24 else f"{at:%Y-%m-%d %H:%M} UTC, {hours // 24} d ago"
+    return f"{hours} h ago" if hours < 24 else f"{hours // 24} d ago"
 
 
 def over_time(unit: Any = alt.Undefined) -> alt.X:
-    """The axis of a chart whose rows have their time in the column TIME: day, and hour of 24.
+    """The axis of a chart whose rows have their time in the column TIME: day and hour of 24, or with seconds.
 
     With a `unit` of time, in the words of Vega-Lite, bars are as wide as it is.
     """
-    axis = alt.Axis(format="%d %b %H:%M", labelOverlap=True, tickCount=6)
+    axis = alt.Axis(labelExpr=_TICK, labelOverlap=True, labelFlush=True, tickCount=6)
     return alt.X(f"{TIME}:T", axis=axis, title=TIME, timeUnit=unit)
+
+
+def tips(*columns: "str | alt.Tooltip") -> list[alt.Tooltip]:
+    """Return what a chart tells of a mark. For a bare name in place of an object Altair hashes all schemas: 5 ms."""
+    return [alt.Tooltip(each) if isinstance(each, str) else each for each in columns]
 
 
 def draw(chart: alt.Chart | alt.LayerChart, place: Any, *, height: int = 260) -> None:

@@ -43,16 +43,23 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """Every model as it was `at`. `problem` says why it is not known how they are now."""
+    """Every model as it was `at`, or some where `cut` says why. `problem` says why it is not known how they are now."""
 
     fleet: dict[str, Seen]
     at: datetime
     problem: str = ""
+    cut: str = ""
+
+
+@st.cache_resource(show_spinner=False)
+def read_settings() -> Settings:
+    """Return the environment's settings; they are of the process, and to read them takes 20 ms."""
+    return Settings()
 
 
 @st.cache_resource(show_spinner=False)
 def open_fleet() -> Fleet:
-    settings = Settings()
+    settings = read_settings()
     return ClusterFleet.open(settings) if settings.dashboard_namespaces else LocalFleet.open(settings)
 
 
@@ -66,7 +73,7 @@ def look_at_fleet() -> Looked:
     """Return every model, or where they can't be read, as they were last. Where they never could be, end the page."""
     kept = _last_looks()
     try:
-        looked = Looked(fleet=open_fleet().look(), at=datetime.now(UTC))
+        looked = Looked(fleet=open_fleet().look(), at=datetime.now(UTC), cut=open_fleet().cut)
     except AutoRetrainError as error:
         if not kept:
             st.error(plain(str(error)))
@@ -81,13 +88,15 @@ def visit() -> Visit:
     looked, now = look_at_fleet(), datetime.now(UTC)
     if looked.problem:
         st.warning(f"As of {told_age(looked.at, now)}: {plain(looked.problem)}")
+    if looked.cut:
+        st.warning(plain(looked.cut))
     if not looked.fleet:
         st.info("There is no SpamModel yet. `kubectl apply -f manifests/samples/sms-spam.yaml` makes one.")
         st.stop()
     key = st.session_state.get("model")
     if key not in looked.fleet:
         key = next(iter(looked.fleet))
-    settings = Settings()
+    settings = read_settings()
     try:
         reach = open_fleet().reach(key)
     except AutoRetrainError as error:
@@ -116,14 +125,18 @@ def part() -> Iterator[None]:
 
 def choose_model() -> None:
     """Let the sidebar choose the model; the address of the page carries it, so that a link is about one model."""
-    keys = sorted(look_at_fleet().fleet)
+    looked = look_at_fleet()
+    keys = sorted(looked.fleet)
     asked, state = st.query_params.get("model"), st.session_state
     if asked is not None and asked != state.get("addressed"):
         # Somebody came by a link, or went back; the choice of before stands in an address that we wrote.
         if asked in keys:
             state["model"] = asked
         else:
-            st.warning(f"There is no SpamModel {plain(asked)} here.")
+            if looked.cut:
+                st.warning(f"SpamModel {plain(asked)} is not among those that are shown here.")
+            else:
+                st.warning(f"There is no SpamModel {plain(asked)} here.")
     if not keys:
         return
     if state.get("model") not in keys:
@@ -135,7 +148,7 @@ def choose_model() -> None:
 
 def ask_for_key() -> None:
     """Let the sidebar take the operator's key where one is set."""
-    key = Settings().dashboard_key.get_secret_value()
+    key = read_settings().dashboard_key.get_secret_value()
     if not key:
         return
     given = st.sidebar.text_input("Operator's key", type="password", help="Needed to label, promote or roll back.")

@@ -7,13 +7,14 @@ learned from one message only may be somebody's name, and is hidden too.
 import re
 import unicodedata
 from collections.abc import Container
+from dataclasses import replace
 from typing import Final
 
 import streamlit as st
 
 from autoretrain.app.fleet import Reach
 from autoretrain.domain.errors import ArtefactRejected
-from autoretrain.ml.artefact import LinearParts, parse_artefact
+from autoretrain.ml.artefact import LinearParts, TermBlock, parse_artefact
 from autoretrain.ml.text import WORD_PATTERN, canonical
 
 HIDDEN: Final = "•••"
@@ -59,6 +60,23 @@ def _read_words(key: str, digest: str, _reach: Reach) -> frozenset[str]:
     if artefact is None:
         raise ArtefactRejected(f"the store of {key} has no artefact {digest}")
     return known_words(parse_artefact(artefact.model))
+
+
+def common_parts(parts: LinearParts) -> LinearParts:
+    """Return the model as if it had learned nothing that stood in fewer than _LEAST_ROWS of its training rows.
+
+    What it says of a text does not depend on whether a rare word, run of words or run of characters was among them. To
+    hide only the names of these would not do: the score tells, too, whether a word is known.
+    """
+    character = parts.character and _common_block(parts.character)
+    return replace(parts, word=_common_block(parts.word), character=character)
+
+
+def _common_block(block: TermBlock) -> TermBlock:
+    rows = zip(block.terms, block.document_counts, block.weights, strict=True)
+    kept = [row for row in rows if row[1] >= _LEAST_ROWS]
+    terms, counts, weights = zip(*kept, strict=True) if kept else ((), (), ())
+    return replace(block, terms=terms, document_counts=counts, weights=weights)
 
 
 def known_words(parts: LinearParts) -> frozenset[str]:

@@ -1,5 +1,7 @@
 """The dashboard: which pages there are. Called by Streamlit on every interaction."""
 
+import gc
+
 import streamlit as st
 
 from autoretrain.dashboard.frame import ask_for_key, choose_model
@@ -14,6 +16,11 @@ from autoretrain.dashboard.pages import (
     try_it,
     versions,
 )
+
+# Streamlit collects garbage after every drawing of a page, before the browser is told that it is complete. What the
+# libraries brought along is none and never will be; to look through all of it takes a tenth of a second each time.
+gc.collect()
+gc.freeze()
 
 
 def show() -> None:

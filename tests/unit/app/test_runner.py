@@ -123,3 +123,9 @@ def test_the_loop_alone_needs_no_port_but_the_monitors(tmp_path, monkeypatch):
     monkeypatch.setenv("AUTORETRAIN_STATE_DIR", str(tmp_path))
     controller = LocalController(Settings(), StateDirectory(tmp_path), only_loop=True)
     assert controller._ports() == {"AUTORETRAIN_MONITOR_PORT": 8002}
+
+
+def test_without_the_dashboard_its_port_may_be_taken(tmp_path):
+    controller = LocalController(Settings(), StateDirectory(tmp_path), with_dashboard=False)
+    assert "AUTORETRAIN_DASHBOARD_PORT" not in controller._ports()
+    assert len(controller._ports()) == 3

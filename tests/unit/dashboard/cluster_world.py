@@ -17,9 +17,10 @@ PROMOTED = HistoryEntry(
 class Cluster:
     """A fleet without stores. While it is `down` nobody answers."""
 
-    def __init__(self, *seen, problem=""):
+    def __init__(self, *seen, problem="", cut=""):
         self.seen = {each.model.key: each for each in seen}
         self.problem = problem
+        self.cut = cut
         self.down = False
 
     def look(self):

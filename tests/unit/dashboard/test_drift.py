@@ -190,7 +190,7 @@ def test_the_page_draws_the_windows_and_counts_the_terms(settings, store):
     put(store, settings, report(1), report(2, new_spam_patterns=("parcel",), regime="base"))
     app = page_of("drift")
     assert [metric.value for metric in app.metric[:2]] == ["0.230", "250"]
-    assert [metric.value for metric in app.metric[3:4]] == ["2 of 2"]
+    assert [(metric.value, metric.delta) for metric in app.metric[3:4]] == [("2", "2 ask for a run")]
     terms = app.dataframe[1].value
     assert (list(terms["term"]), list(terms["called spam now"])) == (["parcel"], [30])
     [button] = [each for each in app.button if each.label == "Measure now"]

@@ -1,5 +1,7 @@
 """What every page stands in: the model that the address names, and what the operator's key opens."""
 
+import gc
+import importlib
 import threading
 import tomllib
 from pathlib import Path
@@ -32,6 +34,12 @@ def looked_at(app):
 @pytest.fixture
 def two(cluster):
     return cluster(seen("mail"), seen("sms"))
+
+
+def test_what_the_libraries_brought_along_is_no_garbage_to_look_through():
+    """Streamlit collects it after each drawing, and the browser waits for that."""
+    importlib.import_module("autoretrain.dashboard.page")
+    assert gc.get_freeze_count() > 100_000
 
 
 def test_the_address_names_the_model(two):
@@ -67,6 +75,13 @@ def test_a_model_that_is_not_here_is_said_and_never_drawn(two):
     assert "There is no SpamModel" in app.warning[0].value
     assert "](http" not in app.warning[0].value
     assert looked_at(app) == ("mail", "spam.mail", "spam.mail")
+
+
+def test_where_not_all_models_are_shown_every_page_says_so_and_no_link_is_told_to_be_wrong(cluster):
+    cluster(seen("mail"), seen("sms"), cut="There are more than 2 SpamModels.")
+    said = [each.value for each in opened(model="spam.zeta").warning]
+    assert said[0].replace("\\", "") == "SpamModel spam.zeta is not among those that are shown here."
+    assert any("more than 2" in each for each in said[1:])
 
 
 def test_a_model_that_is_deleted_while_it_is_looked_at_gives_way(two):

@@ -53,13 +53,22 @@ def test_a_list_is_read_to_its_last_page(api_of):
         assert request.url.path == "/apis/autoretrain.dev/v1alpha1/spammodels"
         return httpx.Response(200, json={"items": [{"name": name} for name in items], "metadata": {"continue": more}})
 
-    assert [each["name"] for each in api_of(answer, namespace="").list_all(MODELS)] == ["a", "b", "c"]
+    found, complete = api_of(answer, namespace="").list_all(MODELS)
+    assert ([each["name"] for each in found], complete) == (["a", "b", "c"], True)
 
 
-def test_a_list_without_an_end_is_read_up_to_a_bound(api_of, monkeypatch):
+def endless(_request):
+    return httpx.Response(200, json={"items": [{}, {}], "metadata": {"continue": "more"}})
+
+
+def test_a_list_without_an_end_is_read_up_to_a_bound_and_is_told_from_a_whole_one(api_of, monkeypatch):
+    found, complete = api_of(endless).list_all(MODELS, at_most=5)
+    assert (len(found), complete) == (5, False)
+    last = {"items": [{}] * 5, "metadata": {}}
+    assert api_of(lambda _: httpx.Response(200, json=last)).list_all(MODELS, at_most=5)[1] is True
+    assert api_of(lambda _: httpx.Response(200, json=last)).list_all(MODELS, at_most=4)[1] is False
     monkeypatch.setattr(kube_api, "MOST_OBJECTS", 5)
-    page = {"items": [{}, {}], "metadata": {"continue": "more"}}
-    assert len(api_of(lambda _: httpx.Response(200, json=page)).list_all(MODELS)) == 5
+    assert len(api_of(endless).list_labelled(MODELS, {"a": "b"})) == 5
 
 
 def test_objects_are_chosen_by_all_of_their_labels(api_of):

@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from autoretrain.dashboard.masking import HIDDEN, known_words, mask, words_of
+from autoretrain.dashboard.masking import HIDDEN, common_parts, known_words, mask, words_of
 from autoretrain.domain.deployment import ModelArtefact
 from autoretrain.ml.artefact import LinearParts, TermBlock, render_artefact
+from autoretrain.ml.linear import LinearModel
 
 KNOWN = frozenset({"call", "now", "to", "claim", "your", "00000", "the", "café", "£", "000"})
 
@@ -54,6 +55,30 @@ def test_a_word_of_one_or_two_messages_that_the_model_learned_from_is_not_known(
     assert known_words(learned) == {"winner", "the"}
 
 
+NAME, STRANGER = "miriam", "zoe"
+
+
+@pytest.mark.parametrize("context", ["{}", "claim your prize {}", "{} winner", "{0} {0} prize"])
+def test_what_a_common_model_says_does_not_tell_whether_a_word_was_in_a_message_that_it_learned_from(context):
+    """The attack on a model: ask for the word, and for one that nobody wrote, and compare every figure."""
+    learned = parts((NAME, "prize", f"prize {NAME}", "winner"), rows=(2, 9, 1, 3), character=(" mir", " pri"))
+    whole, common = LinearModel(learned), LinearModel(common_parts(learned))
+    asked, control = context.format(NAME), context.format(STRANGER)
+    assert whole.score(asked) != whole.score(control)
+    assert common.score(asked) == common.score(control)
+    assert sorted(common.contributions(asked).values()) == sorted(common.contributions(control).values())
+
+
+def test_a_common_model_says_of_common_words_what_the_whole_one_does():
+    learned = parts((NAME, "prize", "winner"), rows=(1, 9, 3))
+    assert LinearModel(common_parts(learned)).score("prize winner") == LinearModel(learned).score("prize winner")
+
+
+def test_a_model_that_has_nothing_in_common_can_still_be_asked():
+    learned = parts((NAME,), rows=(1,))
+    assert LinearModel(common_parts(learned)).contributions(NAME) == {}
+
+
 def test_words_are_those_of_the_version_that_is_asked_for():
     store = {"sha256:1": artefact(("first",)), "sha256:2": artefact(("second",))}
     reach = reach_of(store)
@@ -87,8 +112,15 @@ def artefact(terms):
     return ModelArtefact(version="1", digest="sha256:1", run_id="r", model=model, reference=b"", card="{}")
 
 
-def parts(terms, *, rows=None, stems=None):
+def parts(terms, *, rows=None, stems=None, character=()):
+    """A model of these terms; its n-grams of `character` are each of two messages, the last one of nine."""
     counts = rows or [3] * len(terms)
+    grams = TermBlock(
+        lengths=(4, 4),
+        terms=character,
+        document_counts=[*[2] * (len(character) - 1), 9][: len(character)],
+        weights=[1.0] * len(character),
+    )
     block = TermBlock(lengths=(1, 2), terms=terms, document_counts=counts, weights=[1.0] * len(terms))
     return LinearParts(
         algorithm="LogisticRegression",
@@ -98,6 +130,7 @@ def parts(terms, *, rows=None, stems=None):
         slope=1.0,
         offset=0.0,
         word=block,
+        character=grams if character else None,
         stems=stems or {},
         stop_words=frozenset({"the"}),
     )

@@ -6,14 +6,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from autoretrain.dashboard import frame
 from autoretrain.dashboard.masking import HIDDEN
 from autoretrain.dashboard.queries.overview import (
     SPAM,
+    Evidence,
     decision_rows,
     driving_metric,
     fleet_rows,
+    recent_spam,
     run_progress,
     spam_rows,
+    told_drift,
     told_until,
 )
 from autoretrain.dashboard.queries.timeline import lanes_of, timeline_rows
@@ -60,22 +64,29 @@ def test_the_newest_spam_comes_first_and_what_the_model_does_not_know_is_hidden(
             for number, (text, label) in enumerate(zip(texts, labels, strict=True))
         ]
     )
-    shown = [row["message"] for row in spam_rows(store, now=NOW, known={"claim", "your", "prize", "call"})]
+    shown = [row["message"] for row in spam_rows(recent_spam(store, now=NOW), known={"claim", "your", "prize", "call"})]
     assert shown == [f"call {HIDDEN} {HIDDEN}", f"claim your prize {HIDDEN}"]
-    assert [row["message"] for row in spam_rows(store, now=NOW, known=None)] == [texts[1], texts[0]]
+    assert [row["message"] for row in spam_rows(recent_spam(store, now=NOW), known=None)] == [texts[1], texts[0]]
 
 
 def test_only_spam_of_the_last_day_is_shown_and_not_all_of_it(store):
     old = replace(prediction(0), label=Label.SPAM, at=NOW - timedelta(hours=25))
     fresh = [replace(prediction(n), label=Label.SPAM, at=NOW - timedelta(minutes=n)) for n in range(1, SPAM + 3)]
     store.add_predictions([old, *fresh])
-    assert len(spam_rows(store, now=NOW, known=None)) == SPAM
-    assert len(spam_rows(store, now=NOW + timedelta(hours=23, minutes=55), known=None)) == 5
+    assert len(recent_spam(store, now=NOW)) == SPAM
+    assert len(recent_spam(store, now=NOW + timedelta(hours=23, minutes=55))) == 5
+
+
+def test_a_window_of_the_version_before_says_nothing_of_this_ones_drift():
+    evidence = Evidence(reports=(report(),), performance=None, messages=250, newest_message_at=NOW)
+    assert told_drift(Status(champion=CHAMPION), evidence) == "0.200"
+    assert told_drift(Status(champion=replace(CHAMPION, version="4")), evidence) == "not measured"
+    assert told_drift(Status(champion=CHAMPION), None) == "not measured"
 
 
 def test_the_metric_that_moved_most_is_named_with_its_noise_floor():
     assert driving_metric(report(spam_share=0.05, term_drift_ham=0.25)) == (
-        "most moved is term drift ham: 0.250, noise floor 0.125"
+        "most moved: words grown frequent, in predicted ham, 0.250, noise floor 0.125"
     )
     assert driving_metric(report()) == ""
 
@@ -154,6 +165,7 @@ def test_messages_are_masked_for_whoever_may_not_act(settings, store, monkeypatc
     store.add_predictions([replace(prediction(1), text="call Miriam", label=Label.SPAM, at=NOW)])
 
     def shown():
+        frame.read_settings.clear()  # which are those of the process for as long as it runs
         return [table.value["message"].tolist() for table in page_of("overview").dataframe if "message" in table.value]
 
     assert shown() == [["call Miriam"]]

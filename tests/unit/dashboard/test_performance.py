@@ -90,6 +90,29 @@ def test_a_server_that_gives_no_metrics_is_told(texts):
         own(**texts)
 
 
+UNLABELLED = """\
+autoretrain_prediction_duration_seconds_count 7
+autoretrain_prediction_duration_seconds_bucket{model_version="v3"} 7
+autoretrain_prediction_errors_total 1
+autoretrain_predictions_dropped_total 2
+autoretrain_labels_total{model_version="v3"} 4
+autoretrain_alerts_total{outcome="delivered"} 5
+"""
+
+
+def test_series_that_lack_a_label_are_counted_as_of_nobody_known():
+    figures = own(serving=UNLABELLED, monitor="")
+    (unknown,) = figures.versions
+    assert unknown == VersionFigures(version="unknown", requests=7, errors=1, percentiles=(None, None, None))
+    assert (figures.dropped, figures.labels) == ({"unknown": 2}, {"unknown": 4})
+    assert figures.alerts == {("unknown", "delivered"): 5}
+
+
+def test_buckets_without_bounds_are_no_metrics():
+    with pytest.raises(NotAnswered, match="no metrics"):
+        own(serving='autoretrain_prediction_duration_seconds_bucket{le="wide"} 7\n')
+
+
 def test_times_are_shown_in_milliseconds_and_the_slowest_version_counts():
     figures = replace(
         own(serving=served()),
@@ -164,6 +187,29 @@ def test_traffic_of_a_cluster_comes_in_the_steps_that_were_asked_for():
     assert found == [traffic(-1, Label.SPAM, 2, version="3")]
 
 
+def ranges(*metrics):
+    """An answer over time in which each of these series has the value 3."""
+    result = [{"metric": labels, "values": [[NOW.timestamp(), "3"]]} for labels in metrics]
+    return lambda _: httpx.Response(200, json={"status": "success", "data": {"result": result}})
+
+
+def test_traffic_whose_label_or_version_is_not_told_is_no_error():
+    """A `sum by` leaves out the labels that a series lacks, and another writer may have other labels."""
+    answer = ranges(
+        {}, {"model_version": "v3"}, {"label": "eggs"}, {"label": "ham"}, {"model_version": "v3", "label": "spam"}
+    )
+    found = ask_traffic(
+        prometheus(answer), namespace="spam", key="spam.sms", since=NOW - 9 * MINUTE, until=NOW, step=MINUTE
+    )
+    assert found == [traffic(-1, Label.HAM, 3, version="unknown"), traffic(-1, Label.SPAM, 3, version="3")]
+
+
+def test_figures_of_a_cluster_survive_series_without_labels():
+    figures = ask_prometheus(prometheus(lambda _: vector(({}, "4"))), namespace="spam", key="spam.sms")
+    assert [(each.version, each.requests) for each in figures.versions] == [("unknown", 4)]
+    assert (figures.dropped, figures.labels) == ({"unknown": 4}, {"unknown": 4})
+
+
 def refuse(_request):
     raise httpx.ConnectError("refused")
 
@@ -175,8 +221,12 @@ def refuse(_request):
         lambda _: httpx.Response(200, text="<html>"),
         lambda _: httpx.Response(200, json={"status": "success", "data": {}}),
         lambda _: httpx.Response(400, json={"status": "error", "error": "parse error"}),
+        lambda _: httpx.Response(200, json=["success"]),
+        lambda _: httpx.Response(200, json={"status": "success", "data": {"result": [0, "1"]}}),
+        lambda _: httpx.Response(200, json={"status": "success", "data": {"result": [{"value": [0, "1"]}]}}),
+        lambda _: httpx.Response(200, json={"status": "success", "data": {"result": [{"metric": {}, "value": []}]}}),
     ],
-    ids=["nobody", "a page", "half an answer", "a refusal"],
+    ids=["nobody", "a page", "half an answer", "a refusal", "a list", "a scalar", "no labels", "no value"],
 )
 def test_a_prometheus_that_can_not_answer_is_told(answer):
     with pytest.raises(PrometheusUnavailable, match="Prometheus"):

@@ -1,9 +1,11 @@
 """A typed message is scored by what the store keeps, in this process, and nothing of it becomes traffic."""
 
+import json
 from dataclasses import replace
 from math import exp
 
 import pytest
+import streamlit as st
 
 from autoretrain.app.fleet import Reach
 from autoretrain.dashboard.queries.try_it import Kept, kept_versions, open_model, opinion_of, word_rows
@@ -89,6 +91,34 @@ def test_versions_answer_side_by_side_and_nothing_is_recorded(models):
         ("v2 (previous)", "spam"),
     ]
     assert models.count_predictions(version=None, since=None) == 0
+
+
+RARE = make_artefact("5", {"prize": 4.0, "miriam": -3.0}, rows={"miriam": 2})
+
+
+def told(app):
+    """All that the page says of a message."""
+    return [
+        [(each.label, each.value) for each in app.metric],
+        [each.value for each in (*app.markdown, *app.caption)],
+        [json.loads(each.proto.spec) for each in app.get("vega_lite_chart")],
+    ]
+
+
+@pytest.mark.parametrize("text", ["{}", "claim your prize {}"])
+def test_without_leave_to_read_messages_nobody_finds_out_who_was_in_one(store, cluster, monkeypatch, text):
+    """The attack: ask for a name, and for one that is in no message, and see whether the page differs in anything."""
+    fleet = cluster(replace(seen("sms"), status=Status(champion=ref(RARE))))
+    store.about("spam.sms").put_artefact(RARE)
+    reach = Reach(key="spam.sms", place=None, store=store.about("spam.sms"), registry=None)
+    monkeypatch.setattr(fleet, "reach", lambda _key: reach)
+    monkeypatch.setenv("AUTORETRAIN_DASHBOARD_NAMESPACES", "spam")
+    of_a_name, of_nobody = (told(ask(text.format(name))) for name in ("miriam", "zoe"))
+    assert of_a_name == of_nobody
+    assert any("at least three messages" in each for each in of_a_name[1])
+    monkeypatch.setenv("AUTORETRAIN_DASHBOARD_SHOW_MESSAGES", "true")
+    st.cache_resource.clear()
+    assert told(ask(text.format("miriam"))) != told(ask(text.format("zoe")))
 
 
 def test_a_version_that_is_gone_is_said_and_the_others_answer(models, settings):

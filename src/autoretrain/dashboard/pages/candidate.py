@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from autoretrain.dashboard.drawing import BLUE, draw, plain, told_age
+from autoretrain.dashboard.drawing import BLUE, draw, plain, tips, told_age
 from autoretrain.dashboard.frame import REFRESH_SECONDS, Visit, part, visit
 from autoretrain.dashboard.pages.candidate_models import HELD_OUT, RECENT, show_curves, show_dispute
 from autoretrain.dashboard.pages.decisions import heads_of
@@ -112,8 +112,9 @@ def draw_matrix(rows: pd.DataFrame, place: Any) -> None:
     cells = alt.Chart(rows).encode(
         alt.X("called:N", title="called", axis=alt.Axis(labelAngle=0)),
         alt.Y("is:N", title="is"),
-        tooltip=["model", "is", "called", "messages", alt.Tooltip("share:Q", format=".1%")],
+        tooltip=tips("model", "is", "called", "messages", alt.Tooltip("share:Q", format=".1%")),
     )
     shade = alt.Color("share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=["#DCE9F3", BLUE]))
     ink = alt.condition("datum.share > 0.5", alt.value("white"), alt.value("black"))
-    draw(cells.mark_rect().encode(shade) + cells.mark_text(fontSize=15).encode(text="messages:Q", color=ink), place)
+    counts = cells.mark_text(fontSize=15).encode(text=alt.Text("messages:Q"), color=ink)
+    draw(cells.mark_rect().encode(shade) + counts, place)

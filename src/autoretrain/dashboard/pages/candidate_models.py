@@ -4,7 +4,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from autoretrain.dashboard.drawing import BLUE, GREY, VERMILION, draw
+from autoretrain.dashboard.drawing import BLUE, GREY, VERMILION, draw, tips
 from autoretrain.dashboard.frame import Visit
 from autoretrain.dashboard.masking import mask, words_of
 from autoretrain.dashboard.queries import candidate as queries
@@ -42,11 +42,11 @@ def show_curves(asked: Visit, summary: TrainingSummary, rows: str) -> None:
         across = alt.X(f"{x}:Q", axis=axis, scale=alt.Scale(type="pow", exponent=power, domain=[0, 1]))
         upwards = alt.Y(f"{y}:Q", axis=alt.Axis(format="%"), scale=alt.Scale(zero=False))
         figures = ("spam caught", "ham flagged", "precision")
-        tips = ["model", *(alt.Tooltip(f"{name}:Q", format=".2%") for name in figures)]
+        told = tips("model", *(alt.Tooltip(f"{name}:Q", format=".2%") for name in figures))
         line = alt.Chart(points).mark_line(strokeWidth=2)
-        line = line.encode(across, upwards, COLOUR, strokeDash=DASHES, order="order:Q", tooltip=tips)
+        line = line.encode(across, upwards, COLOUR, strokeDash=DASHES, order=alt.Order("order:Q"), tooltip=told)
         marks = alt.Chart(chosen).mark_point(size=110, filled=True, opacity=1, stroke=GREY)
-        draw(line + marks.encode(across, upwards, COLOUR, SHAPE, tooltip=tips), column)
+        draw(line + marks.encode(across, upwards, COLOUR, SHAPE, tooltip=told), column)
     st.caption(
         "The marks are the models' own thresholds. Ham flagged is drawn by its square root: what matters is near 0."
     )

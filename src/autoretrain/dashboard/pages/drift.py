@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from autoretrain.dashboard.drawing import BLUE, GREY, ORANGE, TIME, VERMILION, draw, over_time, plain, told_age
+from autoretrain.dashboard.drawing import BLUE, GREY, ORANGE, TIME, VERMILION, draw, over_time, plain, tips, told_age
 from autoretrain.dashboard.frame import REFRESH_SECONDS, Visit, part, visit
 from autoretrain.dashboard.pages.drift_window import read_reference, show_window
 from autoretrain.dashboard.queries import drift as queries
@@ -79,7 +79,8 @@ def show_standing(asked: Visit, windows: queries.Windows) -> None:
     spam.metric("Called spam", f"{answers.spam / answers.messages:.1%}" if answers else "not kept")
     own = [report for report in windows.reports if report.model_version == newest.model_version]
     breaches = count_breaches(own, threshold=windows.threshold)
-    above.metric("In a row above it", f"{breaches} of {asked.seen.model.spec.triggers.drift.consecutive_breaches}")
+    needed = f"{asked.seen.model.spec.triggers.drift.consecutive_breaches} ask for a run"
+    above.metric("Windows in a row above it", breaches, needed, delta_color="off", delta_arrow="off")
     longest = timedelta(seconds=asked.seen.model.spec.monitoring.max_age_seconds)
     when = f"The newest window ended {told_age(newest.ended_at, asked.now)}"
     if asked.now - newest.ended_at > longest:
@@ -109,14 +110,14 @@ def show_scores(windows: queries.Windows) -> None:
     points = line.mark_point(size=70, filled=True, opacity=1).encode(
         shape=alt.Shape("is:N", title=None, scale=alt.Scale(domain=marks, range=["circle", "triangle-up", "square"])),
         color=alt.Color("is:N", title=None, scale=alt.Scale(domain=marks, range=[BLUE, VERMILION, ORANGE])),
-        tooltip=[TIME, alt.Tooltip("score:Q", format=".3f"), "is", "version", "messages", "reference", "window"],
+        tooltip=tips(TIME, alt.Tooltip("score:Q", format=".3f"), "is", "version", "messages", "reference", "window"),
     )
-    drawn = alt.Chart(levels).encode(y="level:Q", color=alt.value(GREY))
+    drawn = alt.Chart(levels).encode(y=alt.Y("level:Q"), color=alt.ColorValue(GREY))
     rules = drawn.mark_rule(size=1.5).encode(strokeDash=dashes)
-    rules += drawn.mark_text(align="left", dy=-7, fontSize=12).encode(x=alt.value(4), text="line:N")
+    rules += drawn.mark_text(align="left", dy=-7, fontSize=12).encode(x=alt.value(4), text=alt.Text("line:N"))
     band = alt.Chart(pd.DataFrame([{"low": 0.0, "high": THRESHOLD}])).mark_rect(color=GREY, opacity=0.15)
-    lines = line.mark_line(color=BLUE, opacity=0.8).encode(detail="version:N")
-    draw(band.encode(y="low:Q", y2="high:Q") + lines + rules + points, st, height=320)
+    lines = line.mark_line(color=BLUE, opacity=0.8).encode(detail=alt.Detail("version:N"))
+    draw(band.encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q")) + lines + rules + points, st, height=320)
     st.caption(ABOUT)
 
 
@@ -128,9 +129,9 @@ def show_answers(windows: queries.Windows) -> None:
         return
     for column, name in zip(st.columns(3), (queries.SPAM_SHARE, queries.CONFIDENCE, queries.DOUBTFUL), strict=True):
         share = alt.Y(f"{name}:Q", title=name, axis=alt.Axis(format=".1%"), scale=alt.Scale(zero=False))
-        tips = [TIME, alt.Tooltip(f"{name}:Q", format=".2%"), "window"]
+        told = tips(TIME, alt.Tooltip(f"{name}:Q", format=".2%"), "window")
         line = alt.Chart(rows).mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE))
-        draw(line.encode(over_time(), share, tooltip=tips), column)
+        draw(line.encode(over_time(), share, tooltip=told), column)
 
 
 def show_sizes(asked: Visit, newest: DriftReport) -> None:

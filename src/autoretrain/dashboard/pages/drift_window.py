@@ -6,12 +6,13 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from autoretrain.dashboard.drawing import BLUE, GREY, ORANGE, TIME, clock_time, draw, over_time, plain
+from autoretrain.dashboard.drawing import BLUE, GREY, ORANGE, TIME, clock_time, draw, over_time, plain, tips
 from autoretrain.dashboard.frame import Visit, part
 from autoretrain.dashboard.queries import drift_window as queries
 from autoretrain.dashboard.queries.drift import Windows, metric_rows
 from autoretrain.domain.drift import DriftReport
 
+WORDS_WIDTH = 330  # pixels that the longest name of a metric takes
 SHARES = alt.Axis(format="%", values=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1])
 
 
@@ -28,9 +29,10 @@ def show_window(asked: Visit, windows: Windows) -> None:
     report = by_id.get(chosen, windows.reports[-1])
     rows = pd.DataFrame(queries.measured_rows(report))
     formats: dict[str, Any] = {
-        name: st.column_config.NumberColumn(format="%.3f") for name in ("score", "value", "usual", "noise floor")
+        name: st.column_config.NumberColumn(format="%.3f", width="small")
+        for name in ("score", "value", "usual", "noise floor")
     }
-    formats["what moved"] = st.column_config.TextColumn(width="medium")
+    formats["what moved"] = st.column_config.TextColumn(width=WORDS_WIDTH)
     st.dataframe(rows, hide_index=True, width="stretch", column_config=formats, height=230)
     if not rows.empty:
         show_metric(windows, list(rows["metric"]))
@@ -47,9 +49,10 @@ def show_metric(windows: Windows, names: list[str]) -> None:
     name = st.selectbox("Metric over time", names, format_func=queries.metric_words, key="drift-metric")
     rows = pd.DataFrame(metric_rows(windows.reports, name or names[0]))
     base = alt.Chart(rows).encode(over_time())
-    tips = [TIME, *(alt.Tooltip(f"{field}:Q", format=".4f") for field in ("value", "median", "noise floor", "score"))]
-    band = base.mark_area(color=GREY, opacity=0.25).encode(alt.Y("median:Q", title="value"), y2="noise floor:Q")
-    line = base.mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE)).encode(y="value:Q", tooltip=tips)
+    figures = ("value", "median", "noise floor", "score")
+    told = tips(TIME, *(alt.Tooltip(f"{field}:Q", format=".4f") for field in figures))
+    band = base.mark_area(color=GREY, opacity=0.25).encode(alt.Y("median:Q", title="value"), y2=alt.Y2("noise floor:Q"))
+    line = base.mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE)).encode(y=alt.Y("value:Q"), tooltip=told)
     draw(band + line, st)
     st.caption("The grey band reaches from what is usual without drift to this metric's noise floor.")
 
@@ -62,8 +65,11 @@ def show_distribution(asked: Visit, windows: Windows, report: DriftReport) -> No
     terms.markdown("**Terms that drive it, then and now**")
     rows = queries.term_rows(store, report, reference) if store and reference else []
     if rows:
-        often = {"times as often": st.column_config.NumberColumn(format="%.1f")}
-        terms.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", column_config=often)
+        table = pd.DataFrame(rows)
+        narrow: dict[str, Any] = {str(name): st.column_config.NumberColumn(width="small") for name in table.columns[1:]}
+        narrow["times as often"] = st.column_config.NumberColumn(format="%.1f", width="small")
+        # A term that was nowhere then has no ratio.
+        terms.dataframe(table, hide_index=True, width="stretch", column_config=narrow, placeholder="new")
         terms.caption(f"Messages that hold the term; then is the reference {plain(report.regime)}.")
     elif report.new_spam_patterns:
         terms.write(plain(", ".join(report.new_spam_patterns)))
@@ -84,6 +90,6 @@ def show_distribution(asked: Visit, windows: Windows, report: DriftReport) -> No
         alt.Y("share:Q", title="share of messages", axis=SHARES, scale=alt.Scale(type="sqrt", domain=[0, 1])),
         alt.XOffset("of:N", sort=["reference", "this window"]),
         alt.Color("of:N", title=None, scale=sides),
-        tooltip=["of", "spam score", alt.Tooltip("share:Q", format=".2%")],
+        tooltip=tips("of", "spam score", alt.Tooltip("share:Q", format=".2%")),
     )
     draw(chart, scores, height=320)

@@ -12,6 +12,7 @@ from autoretrain.dashboard.pages.overview_figures import NO_STORE, show_figures
 from autoretrain.dashboard.pages.overview_history import show_history
 from autoretrain.dashboard.queries import overview as queries
 from autoretrain.dashboard.queries.standing import Urgency, read_standing
+from autoretrain.domain.messages import Prediction
 
 KEPT_SECONDS = 60
 MOST_LINKS = 10
@@ -87,7 +88,7 @@ def show_data(asked: Visit) -> None:
     card = read_card(asked.key, champion.digest, asked) if champion else {}
     note = str(card.get("data_source", ""))
     if card.get("generated_sample", False):
-        st.warning(f"Trained on generated sample messages, not on real ones: {plain(note)}")
+        st.warning("Trained on generated sample messages, not on real ones: its figures say nothing about yours.")
     elif note:
         st.caption(f"Trained on {plain(note)}")
 
@@ -112,6 +113,13 @@ def show_run(asked: Visit) -> None:
             st.code(log, language=None)
 
 
+@st.cache_resource(ttl=REFRESH_SECONDS, max_entries=32, show_spinner=False)
+def read_spam(key: str, _asked: Visit) -> list[Prediction]:
+    """Where little of much traffic is spam the store looks through a whole day of it; once for all who look."""
+    store = _asked.reach.store
+    return queries.recent_spam(store, now=_asked.now) if store else []
+
+
 def show_spam(asked: Visit) -> None:
     st.subheader("Spam of the last 24 hours")
     store, champion = asked.reach.store, asked.seen.status.champion
@@ -120,7 +128,7 @@ def show_spam(asked: Visit) -> None:
         return
     may_read = asked.show_messages or asked.may_act
     known = None if may_read else words_of(asked.reach, champion.digest if champion else "")
-    rows = queries.spam_rows(store, now=asked.now, known=known)
+    rows = queries.spam_rows(read_spam(asked.key, asked), known=known)
     if not rows:
         st.info("No message of the last 24 hours was spam.")
         return

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from autoretrain.dashboard.drawing import plain, told_age
+from autoretrain.dashboard.drawing import plain, told_age, told_ago
 from autoretrain.dashboard.frame import REFRESH_SECONDS, Visit
 from autoretrain.dashboard.queries import overview as queries
 from autoretrain.domain.metrics import Estimate
@@ -22,7 +22,7 @@ def show_figures(asked: Visit) -> None:
         champion,
         "Champion",
         f"v{status.champion.version}" if status.champion else "none yet",
-        f"since {told_age(promoted, asked.now)}" if promoted else "",
+        f"promoted {told_ago(promoted, asked.now)}" if promoted else "",
     )
     overall = evidence.performance.overall if evidence and evidence.performance else None
     if evidence is None and status.performance is not None:
@@ -32,14 +32,14 @@ def show_figures(asked: Visit) -> None:
         _show_estimate(accuracy, "Live accuracy", overall.accuracy if overall else None)
     scores = [report.score for report in evidence.reports] if evidence else []
     threshold = f"threshold {spec.triggers.drift.threshold:.2f}"
-    score = f"{status.drift.score:.3f}" if status.drift else f"{scores[-1]:.3f}" if scores else "not measured"
+    score = queries.told_drift(status, evidence)
     _metric(drift, "Drift", score, threshold, chart=scores if len(scores) > 1 else None)
     newest = evidence.newest_message_at if evidence else None
     _metric(
         messages,
         "Messages, last 24 h",
         f"{evidence.messages:,}" if evidence else "not known",
-        f"newest {told_age(newest, asked.now)}" if newest else "",
+        f"newest {told_ago(newest, asked.now)}" if newest else "",
     )
     recall, f1, schedule = st.columns([1, 1, 2])
     _show_estimate(recall, "Live spam recall", overall.spam_recall if overall else None)
@@ -62,15 +62,14 @@ def show_basis(asked: Visit, evidence: queries.Evidence | None) -> None:
     live = evidence.performance
     overall = live.overall if live else None
     without_spam = ", none of which is spam" if overall and overall.spam_recall is None else ""
-    st.caption(f"Live figures rest on {live.labels if live else 0} labels of the audit sample{without_spam}.")
+    st.caption(f"Live figures rest on {live.labels if live else 0:,} labels of the audit sample{without_spam}.")
     if not evidence.reports:
         st.info("No window is complete yet.")
         return
     last = evidence.reports[-1]
     moved = queries.driving_metric(last)
-    st.caption(
-        f"Drift is of {last.size:,} messages up to {told_age(last.ended_at, asked.now)}{'; ' if moved else ''}{moved}."
-    )
+    whose = f"{last.size:,} messages of v{last.model_version} up to {told_age(last.ended_at, asked.now)}"
+    st.caption(f"Drift is of {whose}{'; ' if moved else ''}{moved}.")
     if last.new_spam_patterns:
         st.caption(f"The last window is driven by: {plain(', '.join(last.new_spam_patterns))}")
 

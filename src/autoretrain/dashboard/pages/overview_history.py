@@ -7,7 +7,20 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from autoretrain.dashboard.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, draw, over_time, plain, told_age
+from autoretrain.dashboard.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    TIME,
+    VERMILION,
+    draw,
+    over_time,
+    plain,
+    tips,
+    told_age,
+)
 from autoretrain.dashboard.frame import Visit
 from autoretrain.dashboard.queries import overview as queries
 from autoretrain.dashboard.queries.standing import sentence
@@ -59,14 +72,13 @@ def draw_timeline(rows: list[dict[str, Any]], *, now: datetime) -> None:
     table, lanes = pd.DataFrame(rows), lanes_of(rows)
     colours = alt.Scale(domain=lanes, range=[LANES[lane][0] for lane in lanes])
     shapes = alt.Scale(domain=lanes, range=[LANES[lane][1] for lane in lanes])
-    tooltip = ["time (UTC)", "reason", "why"]
     base = alt.Chart(table).encode(
         x=over_time(),
         y=alt.Y("lane:N", sort=lanes, title=None),
         color=alt.Color("lane:N", scale=colours, legend=None),
-        tooltip=tooltip,
+        tooltip=tips(TIME, "reason", "why"),
     )
-    runs = base.transform_filter(alt.datum.lane == "run").mark_bar(height=12).encode(x2="until:T")
+    runs = base.transform_filter(alt.datum.lane == "run").mark_bar(height=12).encode(x2=alt.X2("until:T"))
     moments = (
         base.transform_filter(alt.datum.lane != "run")
         .mark_point(filled=True, size=110, opacity=1)

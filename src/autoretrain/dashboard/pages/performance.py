@@ -7,8 +7,9 @@ import streamlit as st
 
 from autoretrain.adapters.prometheus import Prometheus
 from autoretrain.adapters.settings import Settings
+from autoretrain.adapters.store.labels import SourceLabels
 from autoretrain.adapters.store.predictions import Traffic
-from autoretrain.dashboard.drawing import BLUE, TIME, VERMILION, draw, over_time, plain
+from autoretrain.dashboard.drawing import BLUE, TIME, VERMILION, draw, over_time, plain, tips
 from autoretrain.dashboard.frame import REFRESH_SECONDS, Visit, part, visit
 from autoretrain.dashboard.queries import performance as queries
 from autoretrain.dashboard.queries.serving_figures import (
@@ -20,6 +21,7 @@ from autoretrain.dashboard.queries.serving_figures import (
 )
 
 LONG_SECONDS = 60
+LABELS_SECONDS = 15
 TIME_UNITS = {"minute": "yearmonthdatehoursminutes", "hour": "yearmonthdatehours", "day": "yearmonthdate"}
 """How wide a bar is, in the words of Vega-Lite."""
 NO_PROMETHEUS = "This dashboard was not given the address of a Prometheus, so {} can't be shown."
@@ -64,7 +66,7 @@ def show_traffic(asked: Visit, period: queries.Period) -> None:
                 x=over_time(TIME_UNITS[period.span]),
                 y=alt.Y("messages:Q", title=None),
                 color=colour,
-                tooltip=[TIME, by, "messages"],
+                tooltip=tips(TIME, by, "messages"),
             )
         )
         column.caption(f"Messages a {period.span}, by {by}")
@@ -152,10 +154,17 @@ def show_serving(asked: Visit) -> None:
         st.caption(f"Alerts: {', '.join(told)}.")
 
 
+@st.cache_resource(ttl=LABELS_SECONDS, max_entries=32, show_spinner=False)
+def read_sources(key: str, _asked: Visit) -> list[SourceLabels]:
+    """All labels are counted for it, however old."""
+    store = _asked.reach.store
+    return store.sources() if store else []
+
+
 def show_labels(asked: Visit) -> None:
     st.subheader("Labels by source")
     if asked.reach.store is not None:
-        rows = queries.label_rows(asked.reach.store.sources())
+        rows = queries.label_rows(read_sources(asked.key, asked))
     else:
         figures = read_figures(asked.key, asked)
         labels = figures.labels if figures else {}

@@ -8,8 +8,9 @@ import streamlit as st
 
 from autoretrain.adapters.store import Store
 from autoretrain.app.fleet import Reach
-from autoretrain.dashboard.drawing import BLUE, VERMILION, plain
+from autoretrain.dashboard.drawing import BLUE, VERMILION, plain, tips
 from autoretrain.dashboard.frame import Visit, part, visit
+from autoretrain.dashboard.masking import common_parts
 from autoretrain.dashboard.queries import try_it as queries
 from autoretrain.dashboard.queries.try_it import Kept, Opinion
 from autoretrain.domain.errors import AutoRetrainError
@@ -19,6 +20,11 @@ from autoretrain.ml.linear import LinearModel
 KEPT_MODELS = 6
 BAR_HEIGHT = 26
 AXIS_HEIGHT = 80
+ANSWERS = {True: "The label that serving would answer.", False: "By what several messages have in common."}
+COMMON_ONLY = (
+    "This counts only what a model has from at least three messages, so that nobody finds out here what a single "
+    "message held. Serving counts all of it and may answer otherwise; the operator's key shows its answer."
+)
 
 
 def show() -> None:
@@ -58,28 +64,39 @@ def try_message(asked: Visit, store: Store) -> None:
     for column, kept in zip(st.columns(len(chosen) or 1), chosen, strict=False):
         show_opinion(column.container(border=True), asked, kept, tried)
     st.caption("Words are shown as a model reads them: every number of five digits is 00000.")
+    if not may_read(asked):
+        st.caption(COMMON_ONLY)
     if asked.may_act:
         take_label(store, asked, tried)
 
 
 def show_opinion(place: Any, asked: Visit, kept: Kept, text: str) -> None:
     try:
-        opinion = queries.opinion_of(model_of(asked.key, kept, _reach=asked.reach), text)
+        opinion = queries.opinion_of(model_of(asked.key, kept, whole=may_read(asked), _reach=asked.reach), text)
     except AutoRetrainError as error:
         place.markdown(f"**{plain(kept.name)}**")
         place.error(plain(str(error)))
         return
-    place.metric(kept.name, opinion.label.value, help="The label that serving would answer.")
+    place.metric(kept.name, opinion.label.value, help=ANSWERS[may_read(asked)])
     place.markdown(f"{opinion.confidence:.1%} sure")
     show_words(place, opinion)
 
 
 @st.cache_resource(show_spinner="Loading the model …", max_entries=KEPT_MODELS)
-def model_of(key: str, kept: Kept, *, _reach: Reach) -> LinearModel:
-    """Return a version's model. Raises AutoRetrainError where the store has another one, or none."""
+def model_of(key: str, kept: Kept, *, whole: bool, _reach: Reach) -> LinearModel:
+    """Return a version's model, whole or what of it several messages have in common.
+
+    Raises AutoRetrainError where the store has another one, or none.
+    """
     if _reach.store is None:
         raise AutoRetrainError(f"the store of {key} is out of reach")
-    return queries.open_model(_reach.store, kept)
+    model = queries.open_model(_reach.store, kept)
+    return model if whole else LinearModel(common_parts(model.parts))
+
+
+def may_read(asked: Visit) -> bool:
+    """Say whether this person may read messages, and so may find out what a single one of them held."""
+    return asked.show_messages or asked.may_act
 
 
 def show_words(place: Any, opinion: Opinion) -> None:
@@ -93,7 +110,7 @@ def show_words(place: Any, opinion: Opinion) -> None:
                 x=alt.X("weight:Q", title="← ham    weight    spam →"),
                 y=alt.Y("word:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False)),
                 color=alt.Color("speaks for:N", scale=colours, legend=None),
-                tooltip=["word:N", alt.Tooltip("weight:Q", format="+.2f"), "speaks for:N"],
+                tooltip=tips("word:N", alt.Tooltip("weight:Q", format="+.2f"), "speaks for:N"),
             )
             .properties(height=max(3, len(opinion.words)) * BAR_HEIGHT + AXIS_HEIGHT)
         )

@@ -12,9 +12,10 @@ from autoretrain.app.fleet import Reach, Seen
 from autoretrain.dashboard.drawing import clock_time
 from autoretrain.dashboard.masking import mask
 from autoretrain.dashboard.queries.decisions import decision_link
+from autoretrain.dashboard.queries.drift_window import metric_words
 from autoretrain.dashboard.queries.standing import read_standing
 from autoretrain.domain.drift import DriftReport
-from autoretrain.domain.messages import Label
+from autoretrain.domain.messages import Label, Prediction
 from autoretrain.domain.observation import Performance
 from autoretrain.domain.status import ActiveRun, HistoryEntry, Status
 
@@ -64,9 +65,13 @@ def read_card(store: Store, digest: str) -> dict[str, Any]:
     return card
 
 
-def spam_rows(store: Store, *, now: datetime, known: Container[str] | None) -> list[dict[str, Any]]:
-    """The newest spam of the last day, newest first; words that are not in `known` are hidden, with None none."""
-    found = store.recent_predictions(version=None, since=now - DAY, limit=SPAM, label=Label.SPAM)
+def recent_spam(store: Store, *, now: datetime) -> list[Prediction]:
+    """Return the newest spam of the last day, oldest first."""
+    return store.recent_predictions(version=None, since=now - DAY, limit=SPAM, label=Label.SPAM)
+
+
+def spam_rows(found: Sequence[Prediction], *, known: Container[str] | None) -> list[dict[str, Any]]:
+    """One row a message, the last one first; words that are not in `known` are hidden, with None none."""
     return [
         {
             "time (UTC)": clock_time(each.at),
@@ -78,13 +83,21 @@ def spam_rows(store: Store, *, now: datetime, known: Container[str] | None) -> l
     ]
 
 
+def told_drift(status: Status, evidence: Evidence | None) -> str:
+    """Say how far traffic is from what the champion knows; a window of the version before it says nothing of that."""
+    if status.drift is not None:
+        return f"{status.drift.score:.3f}"
+    champion = status.champion.version if status.champion else ""
+    own = [report for report in evidence.reports if report.model_version == champion] if evidence else []
+    return f"{own[-1].score:.3f}" if own else "not measured"
+
+
 def driving_metric(report: DriftReport) -> str:
     """Say which metric the window's score comes from, and how it stands to what is usual without drift."""
     if not report.metrics:
         return ""
     most = max(report.metrics, key=lambda metric: metric.score)
-    name = most.name.replace("_", " ")
-    return f"most moved is {name}: {most.raw:.3f}, noise floor {most.upper:.3f}"
+    return f"most moved: {metric_words(most.name)}, {most.raw:.3f}, noise floor {most.upper:.3f}"
 
 
 def decision_rows(heads: Heads, *, key: str) -> list[dict[str, Any]]:

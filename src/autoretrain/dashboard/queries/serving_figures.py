@@ -1,13 +1,15 @@
 """What do serving and monitor count? Out of their own /metrics on one machine, out of Prometheus on a cluster."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from autoretrain.adapters.prometheus import Prometheus, matching
 from autoretrain.adapters.store.predictions import Traffic
@@ -20,6 +22,8 @@ PERCENTILES: Final = (0.5, 0.95, 0.99)
 DURATION: Final = "autoretrain_prediction_duration_seconds"
 SINCE_START: Final = "since the server's start"
 LAST_HOUR: Final = "in the last hour"
+UNKNOWN: Final = "unknown"
+"""Stands for a label that a series lacks: what is scraped may be another release, or relabelled on its way."""
 
 
 class NotAnswered(AutoRetrainError):  # noqa: N818 - named for what happened
@@ -67,6 +71,22 @@ def _fetch(http: httpx.Client, address: str) -> str:
 
 def read_own(serving: str, monitor: str) -> ServingFigures:
     """Read the figures of one machine out of the text that serving and monitor give. Raises NotAnswered."""
+    try:
+        return _count(
+            sample
+            for text in (serving, monitor)
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        )
+    except ValueError:
+        raise NotAnswered("what serving or the monitor answers are no metrics") from None
+
+
+def _of(labels: Mapping[str, str], name: str) -> str:
+    return labels.get(name) or UNKNOWN
+
+
+def _count(samples: Iterable[Sample]) -> ServingFigures:
     requests: dict[str, float] = defaultdict(float)
     errors: dict[str, float] = defaultdict(float)
     buckets: dict[str, list[tuple[float, float]]] = defaultdict(list)
@@ -74,32 +94,23 @@ def read_own(serving: str, monitor: str) -> ServingFigures:
     labels: dict[str, float] = {}
     alerts: dict[tuple[str, str], float] = {}
     queued = None
-    try:
-        samples = [
-            sample
-            for text in (serving, monitor)
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        ]
-    except ValueError:
-        raise NotAnswered("what serving or the monitor answers are no metrics") from None
     for sample in samples:
-        version = sample.labels.get("model_version", "")
+        of = partial(_of, sample.labels)
         match sample.name:
             case "autoretrain_prediction_duration_seconds_count":
-                requests[version] += sample.value
-            case "autoretrain_prediction_duration_seconds_bucket":
-                buckets[version].append((float(sample.labels["le"]), sample.value))
+                requests[of("model_version")] += sample.value
+            case "autoretrain_prediction_duration_seconds_bucket" if "le" in sample.labels:
+                buckets[of("model_version")].append((float(sample.labels["le"]), sample.value))
             case "autoretrain_prediction_errors_total":
-                errors[version] += sample.value
+                errors[of("model_version")] += sample.value
             case "autoretrain_predictions_dropped_total":
-                dropped[sample.labels["reason"]] = sample.value
+                dropped[of("reason")] = sample.value
             case "autoretrain_labels_total":
-                labels[sample.labels["source"]] = sample.value
+                labels[of("source")] = sample.value
             case "autoretrain_prediction_queue_messages":
                 queued = sample.value
             case "autoretrain_alerts_total":
-                alerts[sample.labels["channel"], sample.labels["outcome"]] = sample.value
+                alerts[of("channel"), of("outcome")] = sample.value
     versions = tuple(
         VersionFigures(
             version=version,
@@ -119,7 +130,7 @@ def ask_prometheus(prometheus: Prometheus, *, namespace: str, key: str) -> Servi
     which = matching(namespace=namespace, spammodel=key)
 
     def by(label: str, query: str) -> dict[str, float]:
-        return {labels.get(label, ""): value for labels, value in prometheus.instant(query)}
+        return {_of(labels, label): value for labels, value in prometheus.instant(query)}
 
     def increase(metric: str, label: str) -> dict[str, float]:
         return by(label, f"sum by ({label}) (increase({metric}{which}[1h]))")
@@ -157,10 +168,12 @@ def ask_traffic(
         # The value at a time is about the step before it.
         Traffic(
             started_at=at - step,
-            version=labels["model_version"].removeprefix("v"),
+            version=_of(labels, "model_version").removeprefix("v"),
             label=Label(labels["label"]),
             messages=round(value),
         )
         for labels, points in found
+        # Without a label it is not told what was answered, and a third kind would only blur the share of spam.
+        if labels.get("label") in set(Label)
         for at, value in points
     ]

@@ -126,11 +126,12 @@ def table_rows(versions: Sequence[Version]) -> list[dict[str, Any]]:
             "role": version.role,
             "registered (UTC)": clock_time(version.lineage.registered_at) if version.lineage.registered_at else None,
             "trigger": version.lineage.trigger,
-            "trained on": version.lineage.data_source,
             "rows": version.training_rows,
             "accuracy": version.metrics.accuracy if version.metrics else None,
             "F1": version.metrics.f1 if version.metrics else None,
             "compared with": f"v{version.lineage.parent}" if version.lineage.parent else "",
+            # The longest one last, so that it hides no figure.
+            "trained on": version.lineage.data_source,
         }
         for version in versions
     ]
