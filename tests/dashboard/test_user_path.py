@@ -1,21 +1,15 @@
 """A person's path through the dashboard of one machine, by Chromium: each page, and what can be done on it."""
 
-import re
-
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import expect
 
-from autoretrain.adapters.settings import Settings
-from autoretrain.app.preflight import free_port_after
-from autoretrain.app.state import StateDirectory
-from tests.browser import needs_chromium, open_chromium
-from tests.dashboard.machine import LABELLED, MODEL, dashboard, fill, make_a_pass
+from tests.browser import needs_chromium
+from tests.dashboard.machine import LABELLED, MODEL
+from tests.dashboard.steps import MILLISECONDS, give_key, go, is_drawn, is_seen
 from tests.serving.models import HAM, SPAM
-from tests.spec_cases import VALID_TEXT
 
 pytestmark = [pytest.mark.slow, needs_chromium]
 
-KEY = "the operator's key of this test"
 PAGES = (
     "Overview",
     "Drift",
@@ -27,73 +21,6 @@ PAGES = (
     "Performance",
     "Agent",
 )
-MILLISECONDS = 20_000
-"""For what is waited for to be seen, on a machine that has much else to do."""
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("machine")
-    document = directory / "model.yaml"
-    document.write_text(VALID_TEXT)
-    with pytest.MonkeyPatch.context() as patched:
-        for name, value in {
-            "SPEC": str(document),
-            "STATE_DIR": str(directory / "state"),
-            "DASHBOARD_PORT": str(free_port_after(19000)),
-            "DASHBOARD_KEY": KEY,
-            # Nobody answers there, and every page must do without.
-            "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
-            "SERVING_PORT": str(free_port_after(19200)),
-        }.items():
-            patched.setenv(f"AUTORETRAIN_{name}", value)
-        found = Settings()
-        fill(found)
-        yield found
-
-
-@pytest.fixture(scope="module")
-def address(settings):
-    with dashboard(settings) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright, open_chromium(playwright) as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(browser):
-    """A person of their own each: nobody has given a key yet."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(MILLISECONDS)
-    yield context.new_page()
-    context.close()
-
-
-def is_drawn(page: Page) -> None:
-    """Wait until nothing is drawn any more; nothing may have gone wrong."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=MILLISECONDS)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
-
-
-def is_seen(page: Page, text: str | re.Pattern[str]) -> None:
-    expect(page.get_by_test_id("stMain").get_by_text(text).first).to_be_visible(timeout=MILLISECONDS)
-
-
-def go(page: Page, address: str, path: str = "") -> None:
-    page.goto(f"{address}/{path}")
-    expect(page.get_by_role("heading").first).to_be_visible(timeout=MILLISECONDS)
-    is_drawn(page)
-
-
-def give_key(page: Page) -> None:
-    field = page.get_by_label("Operator's key", exact=True)
-    field.fill(KEY)
-    field.press("Enter")
-    is_drawn(page)
 
 
 def test_each_page_is_reached_by_its_name_and_nothing_on_it_is_wrong(page, address):
@@ -156,19 +83,3 @@ def test_a_wrong_key_opens_nothing(page, address):
     page.get_by_label("Operator's key", exact=True).press("Enter")
     expect(page.get_by_text("That is not the key.")).to_be_visible(timeout=MILLISECONDS)
     expect(page.get_by_role("button", name="Roll back …")).to_have_count(0)
-
-
-def test_who_has_the_key_rolls_back_and_sees_what_came_of_it(page, address, settings):
-    go(page, address, "versions")
-    give_key(page)
-    page.get_by_role("button", name="Roll back …").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Reason", exact=True).fill("people complain")
-    dialog.get_by_label("Reason", exact=True).press("Tab")
-    dialog.get_by_role("button", name="Roll back", exact=True).click()
-    is_seen(page, "Roll back was asked for at")
-    make_a_pass(settings)
-    is_seen(page, "Roll back was acted on.")
-    status = StateDirectory(settings.state_dir).read_status(MODEL)
-    [entry] = [each for each in status.history if each.decision == "ROLLBACK"]
-    assert "people complain" in entry.message
