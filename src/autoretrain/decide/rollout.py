@@ -15,6 +15,9 @@ from autoretrain.domain.reasons import Reason
 from autoretrain.domain.status import GuardState, ModelRef, Rollout, Status
 from autoretrain.domain.training import ExpectedLive
 
+ABOUT_CHAMPION = frozenset({"DriftDetected", "PerformanceLow", "NoNewData"})
+"""Events of notices that rest on what a champion did with live traffic; they end with it."""
+
 READY_WITHIN_SECONDS = 300.0
 LONGEST_UNWATCHED_SECONDS = 30.0
 """A longer gap between two passes counts as this: nobody can say what serving did while no pass looked."""
@@ -113,6 +116,7 @@ def _complete(status: Status, rollout: Rollout, *, now: datetime) -> Step:
         candidate=None,
         drift=None,
         performance=None,
+        notices=tuple(notice for notice in status.notices if notice.event not in ABOUT_CHAMPION),
     )
     message = f"version {champion.version} is served again"
     if not rollout.rollback:

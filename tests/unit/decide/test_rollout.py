@@ -6,7 +6,7 @@ from autoretrain.decide.transition import decide
 from autoretrain.domain.plan import Decision, Deploy, SetAliases
 from autoretrain.domain.reasons import Reason
 from autoretrain.domain.spec import Requests
-from autoretrain.domain.status import CandidateState, GuardState, Rollout
+from autoretrain.domain.status import CandidateState, GuardState, Notice, Rollout
 from tests.unit.decide.builders import (
     NOW,
     but,
@@ -84,6 +84,15 @@ def test_a_promotion_starts_counting_anew():
     assert (after.rejections, after.breaker_open, after.candidates_on_rows, after.tested_cutoff) == (0, False, 0, 0)
     assert after.candidate is None
     assert after.drift is None
+
+
+def test_what_people_were_told_of_the_old_champion_is_not_said_of_the_new_one():
+    told = tuple(
+        Notice(event=event, reason="Said", message="of version 3")
+        for event in ("PerformanceLow", "Held", "DriftDetected", "NoNewData")
+    )
+    after = decide(but(ROLLING, served=served("4"), status__notices=told)).intent
+    assert [notice.event for notice in after.notices] == ["Held"]
 
 
 @pytest.mark.parametrize(
