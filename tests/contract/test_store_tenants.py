@@ -20,12 +20,18 @@ ARTEFACT = make_artefact()
 
 
 @pytest.fixture
-def add_namespace(postgres_database: Callable[[], str]) -> Callable[[str], str]:
+def owners_url(postgres_database: Callable[[], str]) -> str:
+    """The address of the database for who owns it."""
+    return postgres_database()
+
+
+@pytest.fixture
+def add_namespace(owners_url: str) -> Callable[[str], str]:
     """Makes a namespace's role and schema, or sets its password again; returns its address of the store."""
     psql = shutil.which("psql") or next(map(str, DEBIAN.glob("*/bin/psql")), None)
     if psql is None:
         pytest.skip("no psql: install Debian's package `postgresql-client`")
-    database = sa.make_url(postgres_database())
+    database = sa.make_url(owners_url)
 
     def add(namespace: str) -> str:
         address = database.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -54,6 +60,16 @@ def test_namespaces_see_nothing_of_each_other_and_the_script_may_run_again(add_n
     with engine.connect() as connection, pytest.raises(sa.exc.ProgrammingError, match="permission denied"):
         connection.exec_driver_sql('SELECT count(*) FROM "ns-team-b".artefacts')
     engine.dispose()
+
+
+def test_a_store_that_somebody_has_in_public_is_not_taken_for_a_namespaces_own(
+    add_namespace: Callable[[str], str], owners_url: str
+):
+    opened(owners_url).close()
+    with opened(add_namespace("team-a")) as ours:
+        ours.put_artefact(ARTEFACT)
+    with Store(owners_url, model=MODEL) as owners:
+        assert owners.artefact(ARTEFACT.digest) is None
 
 
 def test_a_namespace_named_like_a_role_of_ours_leaves_that_role_alone(add_namespace: Callable[[str], str]):
