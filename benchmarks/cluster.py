@@ -90,7 +90,7 @@ def images(bounds: Bounds) -> None:
         return int(found.stdout) / 1e6
 
     base = megabytes(BASE)
-    for name in ("controller", "serving", "trainer"):
+    for name in ("agent", "controller", "serving", "trainer"):
         above = megabytes(f"autoretrain/{name}:dev") - base
         print(f"image {name:<11}{above:>6.0f} MB above {BASE} ({base:.0f} MB)")
         if aim := AIM_MEGABYTES.get(name):
