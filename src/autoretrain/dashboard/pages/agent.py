@@ -25,7 +25,8 @@ spec:
 ```
 
 On one machine `python src/agent.py` then asks it, on a cluster a Pod of the model's own, with the key that `secretRef`
-names. With `mode: Act` its advice to retrain counts where the rules allow a run. Questions such as “why was version 12 rolled back?” are answered without one: `python src/agent.py --ask "…"`.
+names. With `mode: Act` its advice to retrain counts where the rules allow a run. Questions such as “why was version 12
+rolled back?” are answered without one: `python src/agent.py --ask "…"`.
 """
 
 
