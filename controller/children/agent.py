@@ -5,10 +5,9 @@ It gets no word of a message and no right on the cluster: the controller brings 
 
 from typing import Any, Final
 
-from controller.children.monitor import metrics_probes
 from controller.children.parent import Component, Parent
-from controller.children.pods import Container, build_pod
-from controller.children.serving import scrape_annotations
+from controller.children.pods import Container
+from controller.children.single import build_single, metrics_port
 from controller.cluster import Object
 
 PORT: Final = 8003
@@ -17,30 +16,14 @@ _LIMITS: Final = {"cpu": "1", "memory": "512Mi"}
 
 
 def build_agent(parent: Parent) -> Object:
-    """Return the agent's Deployment. Two at once could ask twice as often as the budget allows, hence Recreate."""
-    template = parent.spec["agent"].get("podTemplate", {})
-    pod = build_pod(
+    """Return the agent's Deployment. Two at once could ask twice as often as the budget allows."""
+    return build_single(
         parent,
         Component.AGENT,
-        container=_build_container(parent),
-        template=template,
-        annotations=scrape_annotations(PORT),
-    )
-    return parent.child(
-        "Deployment",
-        "apps/v1",
         name=parent.agent_name,
-        component=Component.AGENT,
-        labels=template.get("labels"),
-        body={
-            "spec": {
-                "replicas": 1,
-                "revisionHistoryLimit": 1,
-                "selector": {"matchLabels": parent.selector(Component.AGENT)},
-                "strategy": {"type": "Recreate"},
-                "template": pod,
-            }
-        },
+        port=PORT,
+        container=_build_container(parent),
+        template=parent.spec["agent"].get("podTemplate", {}),
     )
 
 
@@ -54,5 +37,5 @@ def _build_container(parent: Parent) -> Container:
         arguments=[agent["model"], f"--port={PORT}"],
         secret_environments=[key["name"]] if key else [],
         uses_registry=False,
-        options={"ports": [{"name": "metrics", "containerPort": PORT, "protocol": "TCP"}], **metrics_probes()},
+        options=metrics_port(PORT),
     )

@@ -1,11 +1,12 @@
 """Who measures a champion? One monitor Pod a model; a PodMonitor lets a Prometheus operator find its metrics."""
 
-from typing import Any, Final
+from typing import Final
 
 from controller.children.parent import Component, Parent
-from controller.children.pods import SETTINGS_DIRECTORY, Container, Mount, build_pod
-from controller.children.serving import keys_mount, needs_key, scrape_annotations
+from controller.children.pods import SETTINGS_DIRECTORY, Container, Mount
+from controller.children.serving import keys_mount, needs_key
 from controller.children.settings import STATUS_FILE, settings_mount
+from controller.children.single import build_single, metrics_port
 from controller.cluster import MODEL_LABEL, Object
 from controller.documents import FILE as DOCUMENT_FILE
 
@@ -19,30 +20,14 @@ _LIMITS: Final = {"cpu": "1", "memory": "1Gi"}
 
 
 def build_monitor(parent: Parent, settings: Object) -> Object:
-    """Return the monitor's Deployment. Two at once would publish the same windows twice, hence Recreate."""
-    template = parent.spec["monitoring"].get("podTemplate", {})
-    pod = build_pod(
+    """Return the monitor's Deployment. Two at once would publish the same windows twice."""
+    return build_single(
         parent,
         Component.MONITOR,
-        container=_build_container(parent, settings),
-        template=template,
-        annotations=scrape_annotations(PORT),
-    )
-    return parent.child(
-        "Deployment",
-        "apps/v1",
         name=parent.monitor_name,
-        component=Component.MONITOR,
-        labels=template.get("labels"),
-        body={
-            "spec": {
-                "replicas": 1,
-                "revisionHistoryLimit": 1,
-                "selector": {"matchLabels": parent.selector(Component.MONITOR)},
-                "strategy": {"type": "Recreate"},
-                "template": pod,
-            }
-        },
+        port=PORT,
+        container=_build_container(parent, settings),
+        template=parent.spec["monitoring"].get("podTemplate", {}),
     )
 
 
@@ -92,20 +77,8 @@ def _build_container(parent: Parent, settings: Object) -> Container:
             **({"AUTORETRAIN_ALERT_URLS_FILE": f"{_ALERTS_DIRECTORY}/{_ALERTS_ENTRY}"} if alerts else {}),
         },
         mounts=[settings_mount(settings), *addresses, *keys],
-        options={
-            "ports": [{"name": "metrics", "containerPort": PORT, "protocol": "TCP"}],
-            **metrics_probes(),
-        },
+        options=metrics_port(PORT),
     )
-
-
-def metrics_probes() -> dict[str, Any]:
-    """Return the probes of a container whose page of metrics is on its port `metrics` from the start."""
-    return {
-        "startupProbe": _probe(period=2, failures=60),
-        "readinessProbe": _probe(period=10, failures=3),
-        "livenessProbe": _probe(period=20, failures=6),
-    }
 
 
 def _alert_mount(secret: str) -> Mount:
@@ -113,12 +86,3 @@ def _alert_mount(secret: str) -> Mount:
     return Mount(
         name="autoretrain-alerts", path=_ALERTS_DIRECTORY, source={"secret": {"secretName": secret, "optional": True}}
     )
-
-
-def _probe(*, period: int, failures: int) -> dict[str, Any]:
-    return {
-        "httpGet": {"path": "/metrics", "port": "metrics"},
-        "periodSeconds": period,
-        "timeoutSeconds": 5,
-        "failureThreshold": failures,
-    }
