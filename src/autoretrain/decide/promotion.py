@@ -128,7 +128,7 @@ def _holdout_gates(holdout: PairedComparison | None, spec: PromotionSpec) -> lis
     return [
         _no_regression(
             "holdout accuracy loss",
-            None if holdout is None else -holdout.accuracy_gain,
+            None if holdout is None else 0.0 - holdout.accuracy_gain,  # not -gain: none would be a loss of -0.0000
             spec.max_accuracy_loss,
             p_value=holdout.p_worse if holdout else None,
             reason=Reason.HOLDOUT_REGRESSION,

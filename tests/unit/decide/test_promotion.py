@@ -122,6 +122,11 @@ def test_every_gate_is_reported_not_only_the_first():
     }
 
 
+def test_no_change_is_no_loss():
+    found = {finding.check: finding for finding in judged(summary(holdout__accuracy_gain=0.0)).findings}
+    assert "loss 0.0000," in found["holdout accuracy loss"].message
+
+
 def test_a_gate_carries_its_numbers():
     found = {finding.check: finding for finding in judged(summary(holdout=None)).findings}
     assert found["holdout accuracy"] == Finding(
