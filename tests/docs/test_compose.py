@@ -163,6 +163,14 @@ def test_a_volume_of_ours_is_mounted_where_its_user_may_write():
     assert set(owned[1].split()) == {target for target in mounted if target.startswith("/var/lib/")}
 
 
+def test_who_only_reads_a_volume_does_not_make_it_his():
+    """Docker fills an empty volume from the image of the container that is made first, and gives it its owner."""
+    read = [v for service in services().values() for v in service.get("volumes", []) if isinstance(v, str)]
+    named = [v for v in read if v.split(":")[0] in rendered()["volumes"] and ":ro" in v]
+    assert named
+    assert [v for v in named if not v.endswith(":ro,nocopy")] == []
+
+
 def test_every_volume_is_declared_and_every_file_is_there():
     used = [source for service in services().values() for source, _ in mounts(service)]
     names = {source for source in used if re.fullmatch(r"[\w-]+", source) and not (ROOT / source).exists()}

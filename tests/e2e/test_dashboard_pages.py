@@ -31,7 +31,8 @@ PAGES = {
 }
 NEED_THE_STORE = {"", "drift", "label", "try-it", "agent"}
 NOT_GIVEN = re.compile("was not given the store")
-ACTING = re.compile("promote|roll back|retrain", re.IGNORECASE)
+ACTING = re.compile("(promote|roll back|approve|suspend|retrain|resume).* …$", re.IGNORECASE)
+"""What begins something says so by its dots; decisions are filtered by buttons of the same words without."""
 SECONDS = 30
 """For a page to be drawn, on a machine that trains at the same time."""
 
