@@ -74,7 +74,8 @@ def visit(browser: Page, address: str, path: str, title: str) -> None:
     """Open a page and wait until it is drawn whole; nothing on it may have gone wrong."""
     browser.goto(address)
     expect(browser).to_have_title(f"{title} · AutoRetrain", timeout=SECONDS * 1000)
-    expect(browser.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=SECONDS * 1000)
+    drawn = browser.get_by_test_id("stApp")
+    expect(drawn).to_have_attribute("data-test-script-state", "notRunning", timeout=SECONDS * 1000)
     expect(browser.get_by_test_id("stException")).to_have_count(0)
     expect(browser.get_by_test_id("stAlertContentError")).to_have_count(0)
 
