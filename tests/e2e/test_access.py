@@ -12,7 +12,7 @@ from tests.e2e.conftest import ADDRESS, API_KEY, Place
 from tests.e2e.kubectl import wait
 from tests.e2e.messages import corpus
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.full]
 
 NAME = "access"
 OTHER_KEY = "another-key-of-the-end-to-end-tests"
