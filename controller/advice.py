@@ -210,17 +210,21 @@ class AdviceRelay:
             async with self.http.post(
                 f"http://{host}:{self.port}/advice", json=body, timeout=limits, allow_redirects=False
             ) as answer:
-                said = await answer.content.read(MOST_ANSWER_BYTES)
+                said = bytearray()
+                async for piece in answer.content.iter_chunked(2**16):
+                    said += piece
+                    if len(said) > MOST_ANSWER_BYTES:
+                        raise NotAnswered("the agent answers too much", refused=True)
                 status, asked = answer.status, answer.headers.get("Retry-After", "")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotAnswered(f"the agent can't be reached ({type(error).__name__})") from None
         if status == 429:
-            seconds = float(asked) if asked.isdigit() else None
+            seconds = float(asked) if asked.isascii() and asked.isdigit() else None
             raise NotAnswered("the agent was asked a moment ago", wait_seconds=seconds)
         if status != 200:
             raise NotAnswered(f"the agent answers {status}", refused=status == 422)
         try:
-            return records.load_json(Advice, said)
+            return records.load_json(Advice, bytes(said))
         except ValidationError:
             raise NotAnswered("the agent answers what is no advice", refused=True) from None
 

@@ -32,6 +32,18 @@ AGENT = monitor_pod("sms-agent-1", component="agent")
 LIMIT = 10.0
 
 
+IN_PIECES = object()
+
+
+async def send_in_pieces(request: web.Request, body: bytes) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": str(len(body))})
+    await response.prepare(request)
+    for piece in (body[:20], body[20:]):
+        await response.write(piece)
+        await asyncio.sleep(0.01)
+    return response
+
+
 def answered(question, **changes):
     """What an agent says to `question`: RETRAIN, which was allowed."""
     situation = question["situation"]
@@ -47,12 +59,16 @@ async def consulting(*pods, script=(), cluster=None):
     """
     given, woken, steps = [], asyncio.Queue(), list(script) or [answered]
 
-    async def take(request: web.Request) -> web.Response:
+    async def take(request: web.Request) -> web.StreamResponse:
         question = await request.json()
         given.append(question)
         step = steps.pop(0) if len(steps) > 1 else steps[0]
         if isinstance(step, int):
             return web.Response(status=step, headers={"Retry-After": "0"} if step == 429 else {})
+        if isinstance(step, web.Response):
+            return step
+        if step is IN_PIECES:
+            return await send_in_pieces(request, json.dumps(answered(question)).encode())
         return web.Response(text=step if isinstance(step, str) else json.dumps(step(question)))
 
     app = web.Application()
@@ -182,6 +198,19 @@ async def test_a_busy_agent_is_asked_again_and_nobody_is_told_that_it_is_away():
         consult(place.relay, asking())
         assert (await heard(place)).outcome is AdviceOutcome.ANSWERED
         assert len(place.given) == 3
+
+
+async def test_an_answer_that_comes_in_pieces_is_whole():
+    async with consulting(AGENT, script=[IN_PIECES]) as place:
+        consult(place.relay, asking())
+        assert (await heard(place)).outcome is AdviceOutcome.ANSWERED
+
+
+async def test_a_wait_that_is_no_number_is_as_none():
+    odd = web.Response(status=429, headers={"Retry-After": "\u00b2"})
+    async with consulting(AGENT, script=[odd, answered]) as place:
+        consult(place.relay, asking())
+        assert (await heard(place)).outcome is AdviceOutcome.ANSWERED
 
 
 async def test_an_agent_that_comes_back_is_heard():
