@@ -337,6 +337,16 @@ def test_advice_on_a_cluster_starts_a_run_like_any_trigger_and_its_words_are_not
     assert "since it drifts" not in json.dumps(world.cluster.of(DECISION))
 
 
+def test_each_pass_tells_the_relay_what_it_saw_and_decided():
+    world, told = OperatorWorld(), []
+    world.create_model(agent={"mode": "Advise", "model": "openai:test"})
+    world.passes.consult = lambda seen, result, decision: told.append((seen.key, result.plan.decision, decision))
+    world.make_pass()
+    [(key, decided, decision)] = told
+    assert (key, decided) == (MODEL_KEY, decision["spec"]["decision"])
+    assert decision["metadata"]["name"] in {each["metadata"]["name"] for each in world.cluster.of(DECISION)}
+
+
 def test_what_keeps_an_agent_away_is_said_in_its_condition():
     world = OperatorWorld()
     away = replace(advice(), outcome=AdviceOutcome.UNREACHABLE, choice=None, reason="no agent is running")
