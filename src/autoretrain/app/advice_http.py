@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from autoretrain.adapters.chat_model import ChatModel
 from autoretrain.adapters.logs import configure_logging
 from autoretrain.adapters.records import dump_record, load_json
-from autoretrain.adapters.settings import Settings
+from autoretrain.adapters.settings import Settings, settings_problems
 from autoretrain.adapters.store import Store
 from autoretrain.app.advising import Adviser
 from autoretrain.app.http_port import BadBody, listen, read_posted
@@ -154,7 +154,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("model", help="chat model, as provider and name with a colon")
     parser.add_argument("--port", type=int, default=PORT)
     asked = parser.parse_args(arguments)
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.stderr.write(f"{settings_problems(error)}\n")
+        return 2
     configure_logging(settings.log_level)
     try:
         chat = ChatModel(asked.model, settings)

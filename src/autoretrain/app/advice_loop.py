@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from pydantic import ValidationError
 
 from autoretrain.adapters.chat_model import AgentUnusable
 from autoretrain.adapters.logs import configure_logging
-from autoretrain.adapters.settings import Settings
+from autoretrain.adapters.settings import Settings, settings_problems
 from autoretrain.adapters.store import Store
 from autoretrain.app.advice_http import PORT, AdviceMetrics
 from autoretrain.app.http_port import listen
@@ -55,7 +56,11 @@ def look_once(agent: LedgerAgent, metrics: AdviceMetrics) -> float:
 
 
 def main() -> int:
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.stderr.write(f"{settings_problems(error)}\n")
+        return 2
     configure_logging(settings.log_level)
     metrics = AdviceMetrics(settings.model)
     with Store(settings.resolved_store_url(), model=settings.model) as store:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from autoretrain.adapters.chat_model import AgentUnusable
+from autoretrain.app import advice_http, advice_loop
 from autoretrain.app.advice_http import AdviceMetrics
 from autoretrain.app.advice_loop import AGAIN_SECONDS, agent_of, look_once
 from autoretrain.app.ledger_advice import LOOK_SECONDS
@@ -51,3 +52,10 @@ def test_advice_is_counted_and_silence_is_not():
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), AgentUnusable("no key")])
 def test_what_is_away_is_looked_for_again_later(error):
     assert look_once(Agent(error), AdviceMetrics("spam.sms")) == AGAIN_SECONDS
+
+
+@pytest.mark.parametrize("start", [advice_loop.main, lambda: advice_http.main(["openai:x"])], ids=["loop", "port"])
+def test_a_setting_that_is_none_is_named_where_a_pod_keeps_its_last_words(start, monkeypatch, capsys):
+    monkeypatch.setenv("AUTORETRAIN_AGENT_INTERVAL_SECONDS", "often")
+    assert start() == 2
+    assert "AUTORETRAIN_AGENT_INTERVAL_SECONDS" in capsys.readouterr().err.splitlines()[-1]
