@@ -1,29 +1,45 @@
 """Is this replica alive, and may it be relied on? /livez, /readyz and /metrics on a port of their own."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from controller.metrics import ControllerMetrics
 
-Check = Callable[[], str]
-"""Returns what is wrong, '' where nothing is."""
-
 GRACE_SECONDS: Final = 1.0
+STARTING: Final = "starting"
+
+
+class Replica(Protocol):
+    """What probes and scrapes are told of. A check returns what is wrong, '' where nothing is."""
+
+    @property
+    def metrics(self) -> ControllerMetrics: ...
+
+    def why_not_alive(self) -> str: ...
+
+    def why_not_ready(self) -> str: ...
+
+    def refresh_metrics(self) -> None:
+        """Bring `metrics` up to date: they are shown next."""
 
 
 class HealthServer:
-    """Answers probes: 200 and `ok`, or 503 and what is wrong. `refresh` is called before metrics are shown."""
+    """Answers probes: 200 and `ok`, or 503 and what is wrong with the `replica`; before there is one, it is starting.
 
-    def __init__(
-        self, metrics: ControllerMetrics, *, alive: Check, ready: Check, refresh: Callable[[], None], port: int
-    ) -> None:
-        self._metrics, self._refresh, self._port = metrics, refresh, port
+    It lives as long as the process: a replica that loses the Lease and begins anew leaves no probe without an answer.
+    """
+
+    def __init__(self, *, port: int) -> None:
+        self.replica: Replica | None = None
+        self._port = port
         application = web.Application()
-        application.router.add_get("/livez", self._probe(alive))
-        application.router.add_get("/readyz", self._probe(ready))
+        application.router.add_get("/livez", self._probe(lambda: self.replica.why_not_alive() if self.replica else ""))
+        application.router.add_get(
+            "/readyz", self._probe(lambda: self.replica.why_not_ready() if self.replica else STARTING)
+        )
         application.router.add_get("/metrics", self._show_metrics)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=GRACE_SECONDS)
 
@@ -34,7 +50,7 @@ class HealthServer:
     async def stop(self) -> None:
         await self._runner.cleanup()
 
-    def _probe(self, check: Check) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _probe(self, check: Callable[[], str]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answer(_request: web.Request) -> web.Response:
             problem = check()
             return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)
@@ -42,5 +58,8 @@ class HealthServer:
         return answer
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
-        self._refresh()
-        return web.Response(body=generate_latest(self._metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        if self.replica is None:
+            raise web.HTTPServiceUnavailable(text=f"{STARTING}\n")
+        self.replica.refresh_metrics()
+        body = generate_latest(self.replica.metrics.registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})

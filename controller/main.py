@@ -26,7 +26,7 @@ from controller.cluster import POD_MONITOR, SPAM_MODEL, ClusterError, ClusterPor
 from controller.conditions import waits_for_upgrade
 from controller.delays import DelayQueue, QueueFull
 from controller.gather import Evidence, Gatherer
-from controller.health import HealthServer
+from controller.health import STARTING, HealthServer
 from controller.lease import RETRY_SECONDS, Lease, LeaseLost
 from controller.metrics import ControllerMetrics
 from controller.passes import Passes
@@ -71,15 +71,20 @@ async def _run(settings: ControllerSettings) -> int:
 
 
 async def _run_until(stop: asyncio.Event, settings: ControllerSettings) -> int:
-    while True:
-        try:
-            return await _lead_once(stop, settings)
-        except LeaseLost as lost:
-            # Begun anew here: a kubelet would wait longer each time, and an API server may be away often.
-            log.error("the lease is lost: this replica stands by", error=str(lost))
+    health = HealthServer(port=settings.port)
+    await health.start()
+    try:
+        while True:
+            try:
+                return await _lead_once(stop, settings, health)
+            except LeaseLost as lost:
+                # Begun anew here: a kubelet would wait longer each time, and an API server may be away often.
+                log.error("the lease is lost: this replica stands by", error=str(lost))
+    finally:
+        await health.stop()
 
 
-async def _lead_once(stop: asyncio.Event, settings: ControllerSettings) -> int:
+async def _lead_once(stop: asyncio.Event, settings: ControllerSettings, health: HealthServer) -> int:
     """Run one controller until `stop`. Raises LeaseLost; nothing of it is at work then."""
     async with KubernetesApi(log_in(), seconds=settings.request_seconds) as cluster, aiohttp.ClientSession() as http:
         evidence = PrometheusEvidence(
@@ -87,7 +92,7 @@ async def _lead_once(stop: asyncio.Event, settings: ControllerSettings) -> int:
             url_of=lambda model: prometheus_url(controller.document(model), settings),
             keys_at=lambda url: keys_at(url, controller.cache.all(SPAM_MODEL), settings),
         )
-        controller = Controller(settings, cluster, evidence, http)
+        controller = health.replica = Controller(settings, cluster, evidence, http)
         return await controller.run(stop)
 
 
@@ -101,7 +106,7 @@ class Controller:
         self.metrics = ControllerMetrics()
         self.cache = WatchCache()
         self._upgrades = Upgrades(self.cache, settings.max_concurrent_rollouts)
-        self._problem = "starting"
+        self._problem = STARTING
         self._registries = Registries(settings)
         self._watches: WatchThread | None = None
         self._lease = Lease(
@@ -118,14 +123,6 @@ class Controller:
         return self.cache.get(SPAM_MODEL, model.namespace, model.name)
 
     async def run(self, stop: asyncio.Event) -> int:
-        health = HealthServer(
-            self.metrics,
-            alive=self._why_not_alive,
-            ready=lambda: self._problem,
-            refresh=self.refresh_metrics,
-            port=self._settings.port,
-        )
-        await health.start()
         try:
             # One that lacks fields for this version takes the Lease from nobody, and is not ready.
             await until_answered(self._check_definition, stop, tell=self._tell)
@@ -136,7 +133,6 @@ class Controller:
             await self._alerts.close()
             if self._watches is not None:
                 await asyncio.to_thread(self._watches.stop)
-            await health.stop()
 
     async def _stand_by(self, stop: asyncio.Event) -> None:
         """Return once the Lease is ours, or when told to stop. Who waits for another to end is ready to take over."""
@@ -296,7 +292,10 @@ class Controller:
                 raise ClusterError(self._watches.failure)
             await sleep(1.0, stop)
 
-    def _why_not_alive(self) -> str:
+    def why_not_ready(self) -> str:
+        return self._problem
+
+    def why_not_alive(self) -> str:
         limit = self._settings.pass_seconds + STUCK_MARGIN_SECONDS
         stuck = self._reconciler.stuck_seconds() if self._reconciler else 0.0
         return f"a pass has lasted for {stuck:.0f} s" if stuck > limit else ""

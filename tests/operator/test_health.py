@@ -8,19 +8,22 @@ from controller.metrics import ControllerMetrics
 
 
 class Replica:
-    """A health server with what it says, which a test changes."""
+    """A replica with what is wrong with it, which a test changes, and the health server that tells of it."""
 
     def __init__(self, port: int) -> None:
         self.metrics = ControllerMetrics()
         self.problems = {"alive": "", "ready": ""}
         self.url = f"http://127.0.0.1:{port}"
-        self.health = HealthServer(
-            self.metrics,
-            alive=lambda: self.problems["alive"],
-            ready=lambda: self.problems["ready"],
-            refresh=lambda: self.metrics.models.set(3),
-            port=port,
-        )
+        self.health = HealthServer(port=port)
+
+    def why_not_alive(self) -> str:
+        return self.problems["alive"]
+
+    def why_not_ready(self) -> str:
+        return self.problems["ready"]
+
+    def refresh_metrics(self) -> None:
+        self.metrics.models.set(3)
 
     async def ask(self, path: str) -> tuple[int, str]:
         async with aiohttp.ClientSession() as http, http.get(f"{self.url}{path}") as answer:
@@ -33,6 +36,7 @@ class Replica:
 @pytest.fixture
 async def replica(unused_tcp_port):
     replica = Replica(unused_tcp_port)
+    replica.health.replica = replica
     await replica.health.start()
     yield replica
     await replica.health.stop()
@@ -40,6 +44,12 @@ async def replica(unused_tcp_port):
 
 async def test_a_replica_that_is_well_is_alive_and_ready(replica):
     assert await replica.probes() == ((200, "ok\n"), (200, "ok\n"))
+
+
+async def test_before_there_is_a_replica_it_is_alive_and_starting(replica):
+    replica.health.replica = None
+    assert await replica.probes() == ((200, "ok\n"), (503, "starting\n"))
+    assert await replica.ask("/metrics") == (503, "starting\n")
 
 
 async def test_a_replica_that_is_not_ready_says_why_and_is_not_restarted_for_it(replica):

@@ -56,12 +56,15 @@ class Operator:
 
     def __init__(self, port, work):
         self.url, self.task = f"http://127.0.0.1:{port}", asyncio.create_task(work)
+        self.answers = []
 
     async def ask(self, path):
         try:
             async with aiohttp.ClientSession() as http, http.get(f"{self.url}{path}") as answer:
+                self.answers.append(answer.status)
                 return answer.status, (await answer.text()).strip()
         except aiohttp.ClientError:
+            self.answers.append(None)
             return 0, ""
 
     async def until(self, told):
@@ -196,6 +199,7 @@ async def test_an_api_server_that_is_away_for_longer_than_the_lease_costs_no_res
             await operator.until(says("apiserver is shutting down"))
             server.away = False
         await server.until_watched_by(operator)
+        assert None not in operator.answers[operator.answers.index(503) :]
         operator.stop.set()
         assert (await operator.ended(), server.holder) == (0, "")
 
