@@ -72,7 +72,7 @@ def count_terms(patterns: Sequence[str], *, window: Corpus, reference: Reference
 
 def _decades(hits: Floats, elsewhere: Floats, *, window: int, reference: int) -> Floats:
     inside, total = hits.astype(np.intp), (hits + elsewhere).astype(np.intp)
-    return TermTest(window=window, reference=reference, most=int(total.max(initial=0))).decades(inside, total)
+    return TermTest(window=window, reference=reference, most=int(np.max(total, initial=0))).decades(inside, total)
 
 
 def _speakable(term: str) -> bool:

@@ -78,7 +78,7 @@ class ReferenceView:
         hits = window.document_frequencies().astype(np.intp)
         total = hits + frequency.astype(np.intp)
         tested = (hits > 0) & (total >= _LEAST_COUNT)
-        test = TermTest(window=len(window), reference=self.size, most=int(total.max(initial=0)))
+        test = TermTest(window=len(window), reference=self.size, most=int(np.max(total, initial=0)))
         return float(strongest_terms(test.decades(hits[tested], total[tested])))
 
     def sizes(self) -> tuple[int, ...]:
@@ -133,7 +133,7 @@ class ReferenceView:
         held[self.corpus.rows, self.corpus.ids] = 1.0
         held = np.ascontiguousarray(held[:, frequent])
         total = self.frequency[frequent].astype(np.intp)
-        test = TermTest(window=size, reference=self.size - size, most=int(total.max()))
+        test = TermTest(window=size, reference=self.size - size, most=int(np.max(total)))
         blocks = [
             strongest_terms(test.decades((picks[start : start + _BLOCK] @ held).astype(np.intp), total[None, :]))
             for start in range(0, len(picks), _BLOCK)
