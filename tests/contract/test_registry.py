@@ -132,9 +132,9 @@ def test_two_processes_that_register_for_one_run_at_once_end_with_one_version(tr
 
 
 def test_saving_at_once_leaves_no_module_of_mlflow_behind(tracking_uri, registry, monkeypatch):
-    import mlflow.pyfunc
-
     register(registry, "another run")  # so that both meet an open database
+    import mlflow.pyfunc  # here, since it warns where it is imported first
+
     saving, most = [], []
     save_model = mlflow.pyfunc.save_model
 

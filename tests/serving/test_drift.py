@@ -237,3 +237,21 @@ async def test_the_child_ends_with_the_server(champion: ServedModel):
     with pytest.raises(DriftFailed):
         await asking
     assert set(psutil.Process().children()) <= before
+
+
+async def test_a_child_that_is_begun_while_the_server_ends_does_not_outlive_it(champion: ServedModel, monkeypatch):
+    worker, begin = DriftWorker(fake(SLEEPS), timeout_seconds=20), asyncio.create_subprocess_exec
+    before = set(psutil.Process().children())
+
+    async def begin_late(*command, **options):
+        process = await begin(*command, **options)
+        await worker.close()
+        return process
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", begin_late)
+    async with asyncio.timeout(10):
+        with pytest.raises(DriftFailed, match="the server ends"):
+            await ask(worker, champion)
+        with pytest.raises(DriftFailed, match="the server ends"):
+            await ask(worker, champion)
+    assert set(psutil.Process().children()) <= before

@@ -61,6 +61,7 @@ class DriftWorker:
         self._requests = 0
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
+        self._closed = False
         self._sent_digest = ""
 
     async def evaluate(
@@ -95,7 +96,8 @@ class DriftWorker:
         return load_record(DriftReport, answer["report"])
 
     async def close(self) -> None:
-        """End the child, kindly and then not."""
+        """End the child, kindly and then not. There is no other one after it."""
+        self._closed = True
         if self._process is None:
             return
         process, self._process = self._process, None
@@ -133,7 +135,7 @@ class DriftWorker:
         return answer
 
     async def _running(self) -> asyncio.subprocess.Process:
-        if self._process is None or self._process.returncode is not None:
+        if not self._closed and (self._process is None or self._process.returncode is not None):
             self._sent_digest = ""
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -142,6 +144,9 @@ class DriftWorker:
                 # One thread: the other core answers requests.
                 env={**os.environ, **_ONE_THREAD},
             )
+        if self._closed or self._process is None:  # Perhaps only since the child was begun.
+            await self._end()
+            raise DriftFailed("the server ends")
         return self._process
 
     async def _end(self) -> None:
