@@ -33,7 +33,7 @@ from controller.metrics import ControllerMetrics
 from controller.pods import running_host, trouble_of
 
 MOST_UNDER_WAY: Final = 50
-"""Each holds a connection for as long as a chat model thinks, of 100 that evidence and alerts need too."""
+"""Each holds a connection for as long as a chat model thinks, of 100 that evidence needs too."""
 SHOWN_DECISIONS: Final = 10
 KEPT_DECISIONS: Final = SHOWN_DECISIONS + 1
 """The last one is what is asked about."""

@@ -3,10 +3,14 @@
 No pass waits for it. An alert that the monitor does not take in time is counted and logged by its event; the decision
 object and the Kubernetes event say the same and stay. What a controller that ends had not handed over, the next one
 does: an alert has the id of its transition, by which the monitor knows it again.
+
+Namespaces share the places alike, so that the monitors of one, away or slow, keep nobody else's alerts waiting.
 """
 
 import asyncio
-from collections.abc import Sequence
+import functools
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -41,31 +45,54 @@ class NotTaken(Exception):  # noqa: N818 - named for what happened; it never lea
 class AlertRelay:
     """Hands alerts to monitors. Used from one event loop."""
 
-    http: aiohttp.ClientSession
     cache: WatchCache
     metrics: ControllerMetrics
     port: int = PORT
     first_wait_seconds: float = FIRST_WAIT_SECONDS
     give_up_seconds: float = GIVE_UP_SECONDS
-    _under_way: set["asyncio.Task[None]"] = field(default_factory=set)
+    _tasks: dict["asyncio.Task[None]", Key] = field(default_factory=dict)
+    """Oldest first."""
+
+    @property
+    def under_way(self) -> Mapping[str, int]:
+        """How many passes' alerts are being handed over, by namespace."""
+        return Counter(namespace for namespace, _name in self._tasks.values())
 
     def hand_over(self, key: Key, alerts: Sequence[Alert]) -> None:
         """Let the monitor of the SpamModel `key` send `alerts`. Returns at once."""
         if not alerts:
             return
-        if len(self._under_way) >= MOST_UNDER_WAY:
-            self._count("dropped", alerts)
+        if len(self._tasks) >= MOST_UNDER_WAY and not self._make_room(key[0]):
+            self._end("dropped", key, alerts, "too many are under way")
             return
         task = asyncio.create_task(self._deliver(key, alerts))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        self._tasks[task] = key
+        task.add_done_callback(functools.partial(self._done, key, alerts))
 
     async def close(self) -> None:
         """Wait a moment for what is under way, then give it up."""
-        if self._under_way:
-            _, late = await asyncio.wait(self._under_way, timeout=CLOSE_SECONDS)
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
             for task in late:
                 task.cancel()
+
+    def _make_room(self, namespace: str) -> bool:
+        """Give up the oldest of the namespace that has most under way, unless `namespace` has about as much itself."""
+        held = self.under_way
+        greediest = max(held, key=held.__getitem__)
+        if held.get(namespace, 0) + 1 >= held[greediest]:
+            return False
+        oldest = next(task for task, (holder, _) in self._tasks.items() if holder == greediest)
+        del self._tasks[oldest]
+        oldest.cancel()
+        return True
+
+    def _done(self, key: Key, alerts: Sequence[Alert], task: "asyncio.Task[None]") -> None:
+        self._tasks.pop(task, None)
+        if task.cancelled():
+            self._end("dropped", key, alerts, "given up, for other namespaces or at the end")
+        elif (error := task.exception()) is not None:
+            self._end("failed", key, alerts, type(error).__name__)
 
     async def _deliver(self, key: Key, alerts: Sequence[Alert]) -> None:
         try:
@@ -80,11 +107,9 @@ class AlertRelay:
                 with attempt:
                     await self._post(key, alerts)
         except NotTaken as error:
-            self._count("failed", alerts)
-            events = [alert.event for alert in alerts]
-            log.warning("alerts were not sent", model=".".join(key), events=events, error=str(error))
+            self._end("failed", key, alerts, str(error))
         else:
-            self._count("handed_over", alerts)
+            self.metrics.alerts.labels("handed_over").inc(len(alerts))
 
     async def _post(self, key: Key, alerts: Sequence[Alert]) -> None:
         host = running_host(self.cache, key, Component.MONITOR)
@@ -93,13 +118,17 @@ class AlertRelay:
         timeout = aiohttp.ClientTimeout(total=CALL_SECONDS)
         body = [records.dump_record(alert) for alert in alerts]
         try:
-            async with self.http.post(
-                f"http://{host}:{self.port}/alerts", json=body, timeout=timeout, allow_redirects=False
+            # Not over the session that evidence is asked over: monitors that are slow must not take its connections.
+            async with aiohttp.request(
+                "POST", f"http://{host}:{self.port}/alerts", json=body, timeout=timeout, allow_redirects=False
             ) as answer:
                 if answer.status != 202:
                     raise NotTaken(f"the monitor answers {answer.status}")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NotTaken(f"the monitor can't be reached ({type(error).__name__})") from None
 
-    def _count(self, outcome: str, alerts: Sequence[Alert]) -> None:
+    def _end(self, outcome: str, key: Key, alerts: Sequence[Alert], why: str) -> None:
+        """Count and log that `alerts` were not handed over."""
         self.metrics.alerts.labels(outcome).inc(len(alerts))
+        events = [alert.event for alert in alerts]
+        log.warning("alerts were not sent", model=".".join(key), events=events, error=why)

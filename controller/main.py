@@ -113,7 +113,7 @@ class Controller:
             cluster, settings.own_namespace, settings.lease_name, settings.identity, lambda: datetime.now(UTC)
         )
         self._evidence = evidence
-        self._alerts = AlertRelay(http, self.cache, self.metrics)
+        self._alerts = AlertRelay(self.cache, self.metrics)
         self._advice = AdviceRelay(
             http, cluster, self.cache, self.metrics, now=lambda: datetime.now(UTC), wake=self._wake
         )

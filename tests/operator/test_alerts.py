@@ -1,13 +1,15 @@
 """What the controller hands to the monitor Pod: after the status is written, without waiting, and not for ever."""
 
 import asyncio
+import logging
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
-import aiohttp
 import pytest
+import structlog
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from autoretrain.domain.plan import Alert
 from controller import alerts as relay_module
@@ -34,7 +36,7 @@ LIMIT = 10.0
 
 def monitor_pod(name="sms-monitor-1", *, ip="127.0.0.1", component="monitor", **metadata):
     labels = {"autoretrain.dev/spammodel": "sms", "app.kubernetes.io/component": component}
-    own = {"name": name, "namespace": "tenant-a", "uid": name, "labels": labels, "resourceVersion": "1"}
+    own = {"name": name, "namespace": KEY[0], "uid": name, "labels": labels, "resourceVersion": "1"}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -65,11 +67,22 @@ async def relaying(*pods, answers=(202,), give_up_seconds=LIMIT):
         cache.put(pod)
     waits = {"first_wait_seconds": 0.001, "give_up_seconds": give_up_seconds}
     try:
-        async with aiohttp.ClientSession() as http:
-            relay = AlertRelay(http, cache, metrics, port=port, **waits)
-            yield SimpleNamespace(relay=relay, given=given, metrics=metrics)
+        yield SimpleNamespace(relay=AlertRelay(cache, metrics, port=port, **waits), given=given, metrics=metrics)
     finally:
         await runner.cleanup()
+
+
+@pytest.fixture
+def logged():
+    """What is logged; other tests of the operator silence it."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with capture_logs() as entries:
+        yield entries
+
+
+def not_sent(logged) -> list[tuple[str, str]]:
+    told = [entry for entry in logged if entry["event"] == "alerts were not sent"]
+    return [(entry["model"], entry["error"]) for entry in told]
 
 
 def counted(metrics: ControllerMetrics) -> dict[str, float]:
@@ -137,6 +150,53 @@ async def test_more_than_may_be_under_way_is_dropped_and_counted(monkeypatch: py
         place.relay.hand_over(KEY, (PROMOTED, PROMOTED))
         await place.relay.close()
         assert counted(place.metrics) == {"handed_over": 1, "dropped": 2}
+
+
+async def test_a_namespace_whose_monitors_are_away_does_not_keep_another_s_alerts_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(relay_module, "MOST_UNDER_WAY", 10)
+    async with relaying(monitor_pod()) as place:
+        for number in range(20):
+            place.relay.hand_over(("tenant-b", f"sms-{number}"), (PROMOTED,))
+        place.relay.hand_over(KEY, (PROMOTED,))
+        async with asyncio.timeout(LIMIT):
+            while len(counted(place.metrics)) < 2:
+                await asyncio.sleep(0.001)
+        assert counted(place.metrics) == {"handed_over": 1, "dropped": 11}
+
+
+async def test_namespaces_that_want_more_than_there_is_have_the_same_share(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(relay_module, "MOST_UNDER_WAY", 10)
+    monkeypatch.setattr(relay_module, "CLOSE_SECONDS", 0.0)
+    async with relaying(give_up_seconds=600) as place:
+        for namespace in ("tenant-a", "tenant-b"):
+            for number in range(20):
+                place.relay.hand_over((namespace, f"sms-{number}"), (PROMOTED,))
+        assert place.relay.under_way == {"tenant-a": 5, "tenant-b": 5}
+        await place.relay.close()
+
+
+async def test_what_is_given_up_for_another_is_what_was_tried_the_longest(monkeypatch: pytest.MonkeyPatch, logged):
+    monkeypatch.setattr(relay_module, "MOST_UNDER_WAY", 2)
+    monkeypatch.setattr(relay_module, "CLOSE_SECONDS", 0.0)
+    async with relaying(give_up_seconds=600) as place:
+        for key in (("tenant-b", "old"), ("tenant-b", "new"), KEY):
+            place.relay.hand_over(key, (PROMOTED,))
+        async with asyncio.timeout(LIMIT):
+            while not not_sent(logged):
+                await asyncio.sleep(0)
+        assert not_sent(logged) == [("tenant-b.old", "given up, for other namespaces or at the end")]
+        await place.relay.close()
+
+
+async def test_an_alert_that_can_not_be_handed_over_for_a_fault_of_ours_is_counted_and_logged(monkeypatch, logged):
+    async with relaying(monitor_pod()) as place:
+        monkeypatch.setattr(relay_module, "running_host", lambda *_: 1 / 0)
+        place.relay.hand_over(KEY, (PROMOTED,))
+        await place.relay.close()
+        assert counted(place.metrics) == {"failed": 1}
+        assert not_sent(logged) == [("tenant-a.sms", "ZeroDivisionError")]
 
 
 async def test_the_end_of_the_process_is_not_held_up(monkeypatch: pytest.MonkeyPatch):

@@ -4,7 +4,6 @@ The seed's variables for mail and Slack are mapped onto such addresses. An error
 """
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -62,7 +61,10 @@ def alert_urls(settings: AlertSettings) -> tuple[str, ...]:
         urls.append(_slack_url(settings.slack_webhook_url.get_secret_value()))
     receivers = [address.strip() for address in (settings.alert_email or "").split(",") if address.strip()]
     if settings.smtp_server and receivers:
-        urls.append(_mail_url(settings, server=settings.smtp_server, receivers=receivers))
+        # An address each: where the server does not have one of them, the others are told all the same, and once.
+        urls += [
+            _mail_url(settings, server=settings.smtp_server, sender=receivers[0], receiver=each) for each in receivers
+        ]
     elif settings.smtp_server or receivers:
         missing = "ALERT_EMAIL" if settings.smtp_server else "SMTP_SERVER"
         log.warning("no alert is sent by mail: %s is not set", missing)
@@ -111,15 +113,15 @@ def _slack_url(webhook: str) -> str:
     return f"{scheme}://{parts.netloc}{parts.path}?{renamed}"
 
 
-def _mail_url(settings: AlertSettings, *, server: str, receivers: Sequence[str]) -> str:
+def _mail_url(settings: AlertSettings, *, server: str, sender: str, receiver: str) -> str:
+    """Return the address of `receiver`. It comes from `sender`, where the login is not an address itself."""
     starttls = settings.smtp_port not in {25, 465} if settings.smtp_starttls is None else settings.smtp_starttls
     mode = "starttls" if starttls else "ssl" if settings.smtp_port == 465 else "insecure"
     user, password = settings.smtp_username or "", settings.smtp_password
     login = quote(user, safe="") + (f":{quote(password.get_secret_value(), safe='')}" if password else "")
-    query = urlencode({"smtp": server, "mode": mode, "from": user if "@" in user else receivers[0]})
-    path = "/".join(quote(address, safe="") for address in receivers)
+    query = urlencode({"smtp": server, "mode": mode, "from": user if "@" in user else sender})
     scheme = "mailto" if mode == "insecure" else "mailtos"
-    return f"{scheme}://{login}{'@' if login else ''}{server}:{settings.smtp_port}/{path}?{query}"
+    return f"{scheme}://{login}{'@' if login else ''}{server}:{settings.smtp_port}/{quote(receiver, safe='')}?{query}"
 
 
 def open_service(url: str, *, place: str) -> Any:

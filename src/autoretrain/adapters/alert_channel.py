@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import stamina
 
-from autoretrain.adapters.alert_delivery import deliver
+from autoretrain.adapters.alert_delivery import TOO_LATE, Attempt, Refusal
 from autoretrain.adapters.alert_hours import QuietHours
 from autoretrain.adapters.alert_text import severity, text_of, title_of
 from autoretrain.domain.plan import Alert
@@ -32,6 +32,9 @@ MOST_KNOWN: Final = 1000
 """By how many marks what was told is known. They outlive the process: who floods a monitor must not fill its store."""
 
 LONGEST_ID: Final = 64
+
+MOST_REFUSALS: Final = 3
+"""How often a service may refuse an alert for what it says. More than once, since what stands before it may err."""
 
 LOOK_SECONDS: Final = 1.0
 """How often a channel looks whether its quiet hours are over."""
@@ -84,6 +87,10 @@ class _NotDelivered(Exception):  # noqa: N818 - carries no address, since librar
     """The service said no, or nothing."""
 
 
+class _Left(Exception):  # noqa: N818 - named for what happened; it never leaves the channel
+    """What has not gone by now is the next process's."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     model_key: str
@@ -101,7 +108,8 @@ class Channel:
         self._waiting: list[_Waiting] = []
         self._under_way: list[_Waiting] = []
         self._known: dict[str, float] = {}
-        self._stopped = False
+        self._stopped = self._left = False
+        self._last: Attempt | None = None
         self._totals = dict.fromkeys(("delivered", "failed", "dropped", "repeated"), 0)
         self._thread = threading.Thread(target=self._run, name=f"alerts to {self.name}", daemon=True)
         self._thread.start()
@@ -144,7 +152,9 @@ class Channel:
             self._condition.notify()
 
     def join(self, timeout: float) -> None:
+        """Wait for what may go. No more is tried then: what has not gone is in the outbox, for the next process."""
         self._thread.join(timeout)
+        self._left = True
 
     def _has_room(self, alert: Alert) -> bool:
         """Say whether it may wait. What is urgent has room of its own: a night's worth must not keep it out."""
@@ -169,10 +179,13 @@ class Channel:
         return {mark: until for mark, until in known.items() if now < until < now + 2 * KNOWN_SECONDS}
 
     def _run(self) -> None:
-        while batch := self._next_batch():
-            in_order = sorted(batch, key=lambda each: each.model_key)
-            for model_key, group in groupby(in_order, key=lambda each: each.model_key):
-                self._tell(model_key, list(group))
+        try:
+            while batch := self._next_batch():
+                in_order = sorted(batch, key=lambda each: each.model_key)
+                for model_key, group in groupby(in_order, key=lambda each: each.model_key):
+                    self._tell(model_key, list(group))
+        except _Left:
+            return
 
     def _next_batch(self) -> list[_Waiting]:
         """Wait until something is due and take all that is not held back; nothing, once it was stopped."""
@@ -192,26 +205,36 @@ class Channel:
 
     def _tell(self, model_key: str, group: list[_Waiting]) -> None:
         alerts = [each.alert for each in group]
-        reason = self._deliver(model_key, alerts)
+        refusal = self._deliver(model_key, alerts)
+        if refusal is not None and refusal.of_content and len(group) > 1:
+            # One of them may be what is refused, or all together be too much.
+            half = len(group) // 2
+            self._tell(model_key, group[:half])
+            self._tell(model_key, group[half:])
+            return
         with self._condition:
-            self._totals["failed" if reason else "delivered"] += len(alerts)
+            self._totals["delivered" if refusal is None else "failed"] += len(alerts)
             self._under_way = [each for each in self._under_way if each not in group]
-            if reason:
+            if refusal is not None:
                 for alert in alerts:
                     for mark in _marks(model_key, alert):
                         self._known.pop(mark, None)
         self._changed()
-        if reason:
+        if refusal is not None:
             events = ", ".join(alert.event for alert in alerts)
-            log.warning("alert %s of %s could not be delivered to %s: %s", events, model_key, self.name, reason)
+            log.warning("alert %s of %s could not be delivered to %s: %s", events, model_key, self.name, refusal.reason)
 
-    def _deliver(self, model_key: str, alerts: list[Alert]) -> str:
-        """Try until it goes, or has not for too long. Return why it did not; empty where it did."""
+    def _deliver(self, model_key: str, alerts: list[Alert]) -> Refusal | None:
+        """Try until it goes, or has not for too long. Return why it did not; None where it did.
+
+        What is refused for what it says is not tried for long: later alerts would wait for what can't go.
+        """
         try:
             title, text, kind = title_of(model_key, alerts), text_of(model_key, alerts), severity(alerts)
         except Exception as error:  # whatever it holds: a thread that ends takes all that comes later with it
-            return f"it can't be put into words ({type(error).__name__})"
-        reason = ""
+            return Refusal(reason=f"it can't be put into words ({type(error).__name__})")
+        refusal: Refusal | None = None
+        refusals, taken = 0, set[Any]()
         try:
             for attempt in stamina.retry_context(
                 on=_NotDelivered,
@@ -222,12 +245,24 @@ class Channel:
                 wait_max=self._pace.longest_wait_seconds,
             ):
                 with attempt:
-                    reason = deliver(self.service, title=title, text=text, severity=kind)
-                    if reason:
+                    refusal = self._attempt(title=title, text=text, severity=kind, taken=taken)
+                    refusals += refusal is not None and refusal.of_content
+                    if refusals >= (MOST_REFUSALS if len(alerts) == 1 else 1):
+                        break
+                    if refusal is not None:
                         raise _NotDelivered(self.name)
         except _NotDelivered:
-            return reason
-        return ""
+            pass
+        return refusal
+
+    def _attempt(self, **message: Any) -> Refusal | None:
+        """Try once, unless an attempt that was too late still goes on: else they would become more and more."""
+        if self._left:
+            raise _Left
+        if self._last is not None and self._last.goes_on:
+            return TOO_LATE
+        self._last = Attempt(self.service, **message)
+        return self._last.outcome()
 
 
 def _marks(model_key: str, alert: Alert) -> list[str]:

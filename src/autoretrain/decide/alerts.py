@@ -20,6 +20,9 @@ from autoretrain.domain.status import HistoryEntry, Status
 TOLD_AGAIN = timedelta(minutes=15)
 """How far back a process looks when it starts. Longer than a replacement takes to become leader."""
 
+LONGEST_MESSAGE = 1000
+"""A reason that a person gave has no limit, but what can be handed over at once has."""
+
 _EVENT_OF_DECISION = {
     Decision.RETRAIN: "Retraining",
     Decision.HOLD: "Held",
@@ -78,7 +81,7 @@ def alerts_between(
         Alert(
             event=event,
             title=f"{model_key}: {alert_words.TITLES[event]}",
-            message=f"{happened.reason}: {happened.message}",
+            message=f"{happened.reason}: {happened.message}"[:LONGEST_MESSAGE],
             id=_identity(model_key, event, happened),
             at=happened.at,
             figures=alert_words.figures(event, after, findings),

@@ -36,6 +36,34 @@ def never_answering():
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
+@contextlib.contextmanager
+def never_ending():
+    """A webhook whose answer has no end; yields its address, and its connections."""
+    over, connections = threading.Event(), []
+
+    def answer(connection, _address):
+        connections.append(connection)
+        with contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+            while not over.wait(0.01):
+                connection.sendall(b"x")
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=server.accept(), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield f"127.0.0.1:{server.getsockname()[1]}", connections
+        finally:
+            over.set()
+            server.shutdown(socket.SHUT_RDWR)
+            for connection in connections:
+                connection.close()
+
+
 def nobody() -> str:
     """Return an address at which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -43,10 +71,14 @@ def nobody() -> str:
 
 
 class WebhookServer(http.server.ThreadingHTTPServer):
-    """Keeps what is posted and when; answers with the next of `answers`, then 200. `gate` holds every answer back."""
+    """Keeps what is posted and when; answers with the next of `answers`, then 200. `gate` holds every answer back.
 
-    def __init__(self, answers=()):
+    `disliked` are words and the status that a message with one of them is answered.
+    """
+
+    def __init__(self, answers=(), disliked=()):
         super().__init__(("127.0.0.1", 0), WebhookHandler)
+        self.disliked = dict(disliked)
         self.answers, self.posts, self.times, self.gate = list(answers), [], [], threading.Event()
         self.gate.set()
 
@@ -67,6 +99,7 @@ class WebhookHandler(http.server.BaseHTTPRequestHandler):
         self.server.times.append(time.monotonic())
         self.server.gate.wait(5)
         answer = self.server.answers.pop(0) if self.server.answers else 200
+        answer = next((status for word, status in self.server.disliked.items() if word in str(body)), answer)
         self.send_response({HALF: 200, UNREADABLE: 500}.get(answer, answer))
         if answer == UNREADABLE:
             self._headers_buffer.append(b"no header\r\n")
@@ -81,13 +114,17 @@ class WebhookHandler(http.server.BaseHTTPRequestHandler):
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """As much SMTP as a delivery takes: greeting, login, one envelope, data. `refusals` letters are refused."""
+    """As much SMTP as a delivery takes: greeting, login, one envelope, data. `refusals` letters are refused.
+
+    `unknown` are receivers that it does not have.
+    """
 
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, refusals=0):
+    def __init__(self, refusals=0, unknown=()):
         super().__init__(("127.0.0.1", 0), MailHandler)
+        self.unknown = unknown
         self.refusals, self.logins, self.envelopes, self.letters = refusals, [], [], []
 
     @property
@@ -111,6 +148,9 @@ class MailHandler(socketserver.StreamRequestHandler):
                 self.say("235 welcome")
             elif verb == "RCPT":
                 receivers.append(line.split("<")[1].split(">")[0])
+                self.say("550 nobody of that name" if receivers[-1] in self.server.unknown else "250 yes")
+            elif verb == "RSET":
+                receivers.clear()
                 self.say("250 yes")
             elif verb == "DATA" and self.server.refusals:
                 self.server.refusals -= 1

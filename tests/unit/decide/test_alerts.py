@@ -12,7 +12,7 @@ from autoretrain.decide.transition import decide, fold
 from autoretrain.domain.observation import Observation
 from autoretrain.domain.plan import Alert, Outcome, StartTraining
 from autoretrain.domain.reasons import Reason
-from autoretrain.domain.spec import Approval
+from autoretrain.domain.spec import Approval, Requests
 from autoretrain.domain.status import Status
 from autoretrain.domain.training import RunObservation, RunState
 from tests.unit.decide.builders import (
@@ -64,6 +64,15 @@ def test_a_rollback_is_told_whole():
     assert alert.done == "version 2 is being put back; version 3 is not promoted again"
     assert alert.todo == "Find out what it learned from before the next run is promoted: autoretrain explain sms-spam"
     assert (alert.at, alert.see) == (NOW, "https://spam.example/decisions?model=default.sms-spam&id=41")
+
+
+def test_a_reason_of_any_length_is_told_by_its_beginning():
+    """The monitor takes no more than 64 KiB at once; an annotation may be four times as long."""
+    asked = but(quiet(), model__requests=Requests(rollback="1", actor="ann", reason="bad " * 50_000))
+    message = told(asked)["RolledBack"].message
+    assert message.startswith("RollbackRequested: ")
+    assert "asked for by ann: bad bad" in message
+    assert len(message) == 1000
 
 
 def test_drift_is_told_with_score_threshold_and_what_follows():
