@@ -5,7 +5,10 @@ page is opened in a new session, from the address to the moment when nothing mor
 of Streamlit's with one heading: what is more than that is ours. The first visit of all is told by itself: the process
 then reads its libraries.
 
-    python benchmarks/dashboard.py [--predictions 1000000] [--decisions 1000] [--rounds 5] [--keep DIRECTORY]
+    python benchmarks/dashboard.py [--predictions 1000000] [--decisions 1000] [--rounds 5]
+        [--keep DIRECTORY] [--store ADDRESS]
+
+What the store takes for each page, on SQLite or on PostgreSQL, is `dashboard_queries.py`.
 """
 
 import argparse
@@ -15,14 +18,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 import httpx
 import psutil
 from bounds import Bounds
-from dashboard_store import environment_of, fill
+from dashboard_store import add_options, filled
 from playwright.sync_api import Browser, sync_playwright
 from serving_processes import free_port
 
@@ -115,22 +117,13 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--predictions", type=int, default=1_000_000)
-    parser.add_argument("--decisions", type=int, default=1_000)
+    add_options(parser)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--keep", type=Path, help="directory of the store; one that is there already is used as it is")
     options = parser.parse_args()
     if not Path(CHROMIUM).exists():
         parser.error(f"{CHROMIUM} is not there; Debian's package chromium has it")
-    with tempfile.TemporaryDirectory(prefix="autoretrain-benchmark-") as made:
-        directory = options.keep or Path(made)
-        directory.mkdir(parents=True, exist_ok=True)
-        if not (directory / "store.db").exists():
-            began = time.perf_counter()
-            fill(directory, predictions=options.predictions, decisions=options.decisions, now=datetime.now(UTC))
-            print(f"store filled in {time.perf_counter() - began:.0f} s")
-        print(f"store of {(directory / 'store.db').stat().st_size / 2**20:.0f} MiB")
-        return measure(environment_of(directory), rounds=options.rounds)
+    with filled(options) as environment:
+        return measure(environment, rounds=options.rounds)
 
 
 def measure(environment: dict[str, str], *, rounds: int) -> int:

@@ -4,11 +4,15 @@ Everything is written by the store's own methods. Messages and model are of the 
 decision is that of a real pass over all of it, so that it weighs what records weigh.
 """
 
+import time
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import yaml
@@ -48,17 +52,46 @@ STORY = (
 Item = TypeVar("Item")
 
 
-def environment_of(directory: Path) -> dict[str, str]:
-    """The settings under which a process looks at `directory`."""
-    return {"AUTORETRAIN_SPEC": str(directory / "model.yaml"), "AUTORETRAIN_STATE_DIR": str(directory)}
+def add_options(parser: ArgumentParser) -> None:
+    """The options that `filled` goes by."""
+    parser.add_argument("--predictions", type=int, default=1_000_000)
+    parser.add_argument("--decisions", type=int, default=1_000)
+    parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="if one is there already it is used as it is")
+    parser.add_argument(
+        "--store",
+        default="",
+        metavar="ADDRESS",
+        help="an empty database, or the one that belongs to DIRECTORY: postgresql://…; default: SQLite in DIRECTORY",
+    )
 
 
-def fill(directory: Path, *, predictions: int, decisions: int, now: datetime) -> None:
-    """Fill `directory` with a document, a status and a store."""
+@contextmanager
+def filled(options: Namespace) -> Iterator[dict[str, str]]:
+    """The settings under which a process looks at the store; it is filled now unless it was kept."""
+    with TemporaryDirectory(prefix="autoretrain-benchmark-") as made:
+        directory = options.keep or Path(made)
+        directory.mkdir(parents=True, exist_ok=True)
+        document = directory / "model.yaml"
+        if not document.exists():
+            began, now = time.perf_counter(), datetime.now(UTC)
+            counts = {"predictions": options.predictions, "decisions": options.decisions}
+            fill(directory, store_url=options.store, now=now, **counts)
+            print(f"store filled in {time.perf_counter() - began:.0f} s")
+        if not options.store:
+            print(f"store of {(directory / 'store.db').stat().st_size / 2**20:.0f} MiB")
+        yield {
+            "AUTORETRAIN_SPEC": str(document),
+            "AUTORETRAIN_STATE_DIR": str(directory),
+            "AUTORETRAIN_STORE_URL": options.store,
+        }
+
+
+def fill(directory: Path, *, store_url: str, predictions: int, decisions: int, now: datetime) -> None:
+    """Fill `directory` with a document and a status, and the store at `store_url` (empty: SQLite in it)."""
     document = directory / "model.yaml"
     document.write_text(yaml.safe_dump(document_of({})), encoding="utf-8")
     started_at = now - timedelta(days=DAYS)
-    world = LocalWorld.open(Settings(spec=document, state_dir=directory), expect_serving=False)
+    world = LocalWorld.open(Settings(spec=document, state_dir=directory, store_url=store_url), expect_serving=False)
     store, model = world.store, _train()
     digest = digest_of(model)
     card = '{"data_source": "generated sample", "generated_sample": true}'

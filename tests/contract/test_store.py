@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from autoretrain.adapters.store import Store
-from autoretrain.adapters.store.expressions import Span
 from autoretrain.adapters.store.predictions import Traffic
+from autoretrain.adapters.store.spans import Span
 from autoretrain.adapters.store.store import Purged
 from autoretrain.domain.deployment import Deployment, Experiment, ModelArtefact
 from autoretrain.domain.messages import Label, LabelKind
@@ -17,7 +17,7 @@ EXPERIMENT = Experiment(mode=ExperimentMode.SHADOW, version="2", digest="d2", pe
 
 
 def traffic(store: Store, span: Span) -> list[Traffic]:
-    return store.traffic(since=NOON, span=span)
+    return store.traffic(since=NOON, until=after(61), span=span)
 
 
 def artefact(version: str, digest: str) -> ModelArtefact:
@@ -172,7 +172,14 @@ def test_traffic_is_counted_by_span_version_and_label_in_order_of_time(store: St
 
 def test_traffic_before_a_time_is_not_counted(store: Store) -> None:
     store.add_predictions([prediction(1), prediction(2, at=after(1.5)), prediction(3)])
-    assert [row.messages for row in store.traffic(since=after(1.5), span="hour")] == [2]
+    assert [row.messages for row in store.traffic(since=after(1.5), until=after(9), span="hour")] == [2]
+
+
+def test_traffic_is_counted_to_the_end_of_the_last_span(store: Store) -> None:
+    store.add_predictions([prediction(number, at=after(number)) for number in (1, 59, 60)])
+    assert [row.messages for row in store.traffic(since=NOON, until=after(2), span="hour")] == [2]
+    assert [row.messages for row in store.traffic(since=NOON, until=after(60), span="hour")] == [2, 1]
+    assert store.traffic(since=after(2), until=after(1), span="minute") == []
 
 
 def test_another_model_of_the_same_database_is_looked_at_over_the_same_connections(store: Store, model: str) -> None:

@@ -32,8 +32,8 @@ def test_the_answers_of_each_window_are_counted_oldest_window_first(store: Store
         spam=1,
         doubtful=1,
         confidence=pytest.approx((0.95 + 0.75) / 2),
-        scores=(1, 0, 0, 0, 0, 0, 0, 1, 0, 0),
     )
+    assert store.window_scores("1:1") == (1, 0, 0, 0, 0, 0, 0, 1, 0, 0)
     assert (second.window_id, second.spam, second.doubtful) == ("1:2", 0, 1)
     assert [answers.window_id for answers in store.window_answers(limit=1)] == ["1:2"]
 
@@ -41,8 +41,7 @@ def test_the_answers_of_each_window_are_counted_oldest_window_first(store: Store
 def test_scores_on_the_edges_are_counted_in_the_bins_of_the_reference(store: Store) -> None:
     store.add_predictions([prediction(number, score=score) for number, score in enumerate(EDGES)])
     save_window(store, 1, last=store.predictions_after(0, version="1", limit=9)[-1][0], messages=len(EDGES))
-    [answers] = store.window_answers(limit=1)
-    assert [count / len(EDGES) for count in answers.scores] == list(score_histogram(EDGES))
+    assert [count / len(EDGES) for count in store.window_scores("1:1")] == list(score_histogram(EDGES))
 
 
 def test_only_what_the_champion_said_is_in_a_window(store: Store) -> None:
@@ -57,4 +56,5 @@ def test_only_what_the_champion_said_is_in_a_window(store: Store) -> None:
 def test_a_window_without_its_messages_has_no_answers(store: Store) -> None:
     save_window(store, 1, last=250, messages=250)
     assert (store.window_answers(limit=9), store.window_messages("1:1"), store.window_messages("none")) == ([], [], [])
+    assert store.window_scores("1:1") == store.window_scores("none") == (0,) * 10
     assert store.reports(version=None, limit=9)[0].ended_at == after(2)

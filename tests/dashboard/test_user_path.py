@@ -83,3 +83,17 @@ def test_a_wrong_key_opens_nothing(page, address):
     page.get_by_label("Operator's key", exact=True).press("Enter")
     expect(page.get_by_text("That is not the key.")).to_be_visible(timeout=MILLISECONDS)
     expect(page.get_by_role("button", name="Roll back …")).to_have_count(0)
+
+
+CUT = """() => [...document.querySelectorAll("[data-testid=stMetric] *")]
+    .filter(each => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== "visible")
+    .map(each => each.innerText)"""
+
+
+@pytest.mark.parametrize("path", ["", "drift", "candidate", "label", "performance"])
+def test_no_figure_and_no_title_of_one_is_cut_on_a_small_window_beside_the_sidebar(page, address, path):
+    page.set_viewport_size({"width": 1024, "height": 900})
+    go(page, address, path)
+    expect(page.get_by_test_id("stSidebarNav")).to_be_visible(timeout=MILLISECONDS)
+    expect(page.get_by_test_id("stMetricValue").first).to_be_visible(timeout=MILLISECONDS)
+    assert page.evaluate(CUT) == []

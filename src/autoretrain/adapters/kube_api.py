@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import httpx
 
-from autoretrain.adapters.kubectl import KubectlFailed, NotFound, Object, Unanswered
+from autoretrain.adapters.kubectl import KubectlFailed, NotFound, Object, TooMany, Unanswered
 
 ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 SERVER: Final = "https://kubernetes.default.svc"
@@ -56,9 +56,15 @@ class KubeApi:
         return self._list(kind, {}, at_most=at_most)
 
     def list_labelled(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
-        """Return those that carry all of `labels`, at most MOST_OBJECTS. Raises Unanswered or KubectlFailed."""
+        """Return all objects that carry all of `labels`.
+
+        Raises TooMany where these are more than MOST_OBJECTS, Unanswered or KubectlFailed.
+        """
         selector = ",".join(f"{name}={value}" for name, value in labels.items())
-        return self._list(kind, {"labelSelector": selector}, at_most=MOST_OBJECTS)[0]
+        found, complete = self._list(kind, {"labelSelector": selector}, at_most=MOST_OBJECTS)
+        if not complete:
+            raise TooMany(f"{self}: there are more than {MOST_OBJECTS:,} {kind.partition('.')[0]}")
+        return found
 
     def merge(self, kind: str, name: str, change: Mapping[str, Any]) -> Object:
         """Merge `change` into the object (RFC 7386: None removes) and return it. Raises as `get` does."""

@@ -42,6 +42,10 @@ class NotFound(KubectlFailed):
     """There is no such object."""
 
 
+class TooMany(KubectlFailed):
+    """There are more objects than are read at once, and a part of them says nothing of the rest."""
+
+
 class Unanswered(KubectlFailed):
     """No answer, or one that says "later"."""
 
@@ -62,7 +66,7 @@ class Kubectl:
         return self._json("get", kind, name)
 
     def list_labelled(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
-        """Return the objects that carry all of `labels`. Raises Unanswered or KubectlFailed."""
+        """Return all objects that carry all of `labels`, however many. Raises Unanswered or KubectlFailed."""
         selector = ",".join(f"{name}={value}" for name, value in labels.items())
         return list(self._json("get", kind, f"--selector={selector}")["items"])
 

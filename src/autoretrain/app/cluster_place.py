@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 import stamina
 
 from autoretrain.adapters import spammodel
-from autoretrain.adapters.kubectl import NotFound, Object, Unanswered
+from autoretrain.adapters.kubectl import NotFound, Object, TooMany, Unanswered
 from autoretrain.adapters.request_annotations import ANNOTATIONS, PREFIX
 from autoretrain.app.place import Look
 from autoretrain.domain.errors import AutoRetrainError
@@ -32,7 +32,8 @@ class ClusterCalls(Protocol):
 
     def get(self, kind: str, name: str) -> Object: ...
 
-    def list_labelled(self, kind: str, labels: Mapping[str, str]) -> list[Object]: ...
+    def list_labelled(self, kind: str, labels: Mapping[str, str]) -> list[Object]:
+        """Return all of them. Raises TooMany rather than leave some out."""
 
     def merge(self, kind: str, name: str, change: Mapping[str, Any]) -> Object: ...
 
@@ -112,7 +113,14 @@ class ClusterPlace:
         return self.calls.get(MODELS, self.name)
 
     def _kept_decisions(self) -> list[Mapping[str, Any]]:
-        kept = self.calls.list_labelled(DECISIONS, {f"{PREFIX}spammodel": self.name})
+        try:
+            kept = self.calls.list_labelled(DECISIONS, {f"{PREFIX}spammodel": self.name})
+        except TooMany as error:
+            # They are listed by name, which is a hash: the newest may be among those that were not read.
+            raise AutoRetrainError(
+                f"{error} of {self.name}. Which of them are the newest can't be told from a part, so none of them is "
+                "told. The operator keeps the newest 100 of each SpamModel: does it run, and may it delete them?"
+            ) from None
         return sorted((each["spec"] for each in kept), key=lambda spec: int(spec["sequence"]))
 
 

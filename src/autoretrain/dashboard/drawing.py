@@ -19,6 +19,14 @@ TIME = "time (UTC)"
 # Ticks of half a minute would else stand there twice, with the same minute.
 _TICK = "timeFormat(datum.value, seconds(datum.value) ? '%H:%M:%S' : '%d %b %H:%M')"
 
+# Streamlit cuts what is wider than its column, which four of them are on a small window; here it goes on below.
+WHOLE_FIGURES = """<style>
+[data-testid=stMetric] :is([data-testid=stMetricLabel], [data-testid=stMetricValue], [data-testid=stMetricDelta]) * {
+  white-space: normal;
+  overflow-wrap: anywhere;
+}
+</style>"""
+
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _ADDRESS = re.compile(r"https?(?=://)|www(?=\.)|@(?=[-\w])", re.IGNORECASE)
 _WORD_JOINER = "\u2060"

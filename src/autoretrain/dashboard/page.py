@@ -4,6 +4,7 @@ import gc
 
 import streamlit as st
 
+from autoretrain.dashboard.drawing import WHOLE_FIGURES
 from autoretrain.dashboard.frame import ask_for_key, choose_model
 from autoretrain.dashboard.pages import (
     agent,
@@ -43,6 +44,7 @@ def show() -> None:
     st.set_page_config(
         page_title=f"{chosen.title} · AutoRetrain", page_icon=":material/mark_email_read:", layout="wide"
     )
+    st.html(WHOLE_FIGURES)
     choose_model()
     ask_for_key()
     chosen.run()

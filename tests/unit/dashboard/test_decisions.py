@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from autoretrain.adapters import kube_api
 from autoretrain.dashboard.queries.decisions import (
     Head,
     change_rows,
@@ -195,3 +196,15 @@ def test_on_a_cluster_the_records_are_the_decision_objects(settings, monkeypatch
     one = open_page(model=KEY, id="2")
     assert "PROMOTE: BetterOnRecentRows" in shown_text(one)
     assert "identical in every field" in one.success[0].value
+
+
+def test_more_decisions_than_are_read_are_told_with_what_to_do_and_none_is_shown_as_the_newest(monkeypatch, tmp_path):
+    monkeypatch.setattr(kube_api, "MOST_OBJECTS", 2)
+    enter_cluster(monkeypatch, tmp_path, status=Status(), records=[DRIFTED] * 3)
+    app = open_page()
+    (told,) = app.error
+    words = told.value.replace("\\", "")
+    assert words.startswith("namespace spam: there are more than 2 spammodeldecisions of sms-spam")
+    assert "so none of them is told" in words
+    assert "does it run, and may it delete them?" in words
+    assert not app.dataframe

@@ -27,6 +27,7 @@ from tests.unit.dashboard.cluster import enter_cluster
 from tests.unit.dashboard.world import NOW, page_of, prediction, write_status
 
 METRIC = MetricDrift(name="tfidf_drift_spam", raw=0.4, median=0.2, upper=0.3, score=0.23)
+SCORES = (2, 0, 0, 0, 0, 1, 0, 0, 0, 1)
 ARTEFACT = make_drift_artefact(rows=300)
 MODEL = LinearModel.load(ARTEFACT.model)
 
@@ -50,9 +51,7 @@ def windows(*reports, answers=()):
 
 
 def answers_of(window_id="1:1"):
-    return WindowAnswers(
-        window_id=window_id, messages=4, spam=1, doubtful=2, confidence=0.9, scores=(2, 0, 0, 0, 0, 1, 0, 0, 0, 1)
-    )
+    return WindowAnswers(window_id=window_id, messages=4, spam=1, doubtful=2, confidence=0.9)
 
 
 def fill(store, *, wave=0, ordinary=240):
@@ -119,10 +118,10 @@ def test_spam_share_and_confidence_are_told_of_the_windows_whose_messages_are_th
 def test_scores_are_shown_as_shares_beside_those_of_the_reference():
     reference = read_back()
     before = reference.of(report(regime="base"))
-    rows = distribution_rows(answers_of(), before)
+    rows = distribution_rows(SCORES, before)
     assert [row["share"] for row in rows if row["of"] == "this window"] == [0.5, *[0] * 4, 0.25, *[0] * 3, 0.25]
     assert sum(row["share"] for row in rows if row["of"] == "reference") == pytest.approx(1)
-    assert {row["of"] for row in distribution_rows(answers_of(), None)} == {"this window"}
+    assert {row["of"] for row in distribution_rows(SCORES, None)} == {"this window"}
 
 
 class OneArtefact:

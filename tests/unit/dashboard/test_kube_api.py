@@ -5,7 +5,7 @@ import pytest
 
 from autoretrain.adapters import kube_api
 from autoretrain.adapters.kube_api import KubeApi
-from autoretrain.adapters.kubectl import KubectlFailed, NotFound, Unanswered
+from autoretrain.adapters.kubectl import KubectlFailed, NotFound, TooMany, Unanswered
 
 MODELS = "spammodels.autoretrain.dev"
 
@@ -61,14 +61,20 @@ def endless(_request):
     return httpx.Response(200, json={"items": [{}, {}], "metadata": {"continue": "more"}})
 
 
-def test_a_list_without_an_end_is_read_up_to_a_bound_and_is_told_from_a_whole_one(api_of, monkeypatch):
+def test_a_list_without_an_end_is_read_up_to_a_bound_and_is_told_from_a_whole_one(api_of):
     found, complete = api_of(endless).list_all(MODELS, at_most=5)
     assert (len(found), complete) == (5, False)
     last = {"items": [{}] * 5, "metadata": {}}
     assert api_of(lambda _: httpx.Response(200, json=last)).list_all(MODELS, at_most=5)[1] is True
     assert api_of(lambda _: httpx.Response(200, json=last)).list_all(MODELS, at_most=4)[1] is False
+
+
+def test_of_a_list_in_no_order_a_part_is_refused_and_the_bound_is_told(api_of, monkeypatch):
     monkeypatch.setattr(kube_api, "MOST_OBJECTS", 5)
-    assert len(api_of(endless).list_labelled(MODELS, {"a": "b"})) == 5
+    with pytest.raises(TooMany, match="namespace spam: there are more than 5 spammodels"):
+        api_of(endless).list_labelled(MODELS, {"a": "b"})
+    whole = {"items": [{}] * 5, "metadata": {}}
+    assert len(api_of(lambda _: httpx.Response(200, json=whole)).list_labelled(MODELS, {"a": "b"})) == 5
 
 
 def test_objects_are_chosen_by_all_of_their_labels(api_of):

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from autoretrain.adapters.store.database import Part
-from autoretrain.adapters.store.expressions import json_text
+from autoretrain.adapters.store.expressions import json_texts
 from autoretrain.adapters.store.schema import LEDGER
 from autoretrain.domain.status import HistoryEntry
 
@@ -51,19 +51,16 @@ class Ledger(Part):
 
         A record is some 20 KB, and a list of many needs 200 bytes of each.
         """
-        fields = (json_text(LEDGER.c.record, name).label(name) for name in ("at", "decision", "reason", "message"))
+        texts = json_texts(LEDGER.c.record, "at", "decision", "reason", "message")
         query = (
-            select(LEDGER.c.sequence, *fields)
+            select(LEDGER.c.sequence, texts)
             .where(LEDGER.c.model == self._model)
             .order_by(LEDGER.c.sequence.desc())
             .limit(limit)
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        return [
-            (sequence, HistoryEntry(at=datetime.fromisoformat(at), decision=decision, reason=reason, message=message))
-            for sequence, at, decision, reason, message in reversed(rows)
-        ]
+        return [(sequence, _head(*json.loads(told))) for sequence, told in reversed(rows)]
 
     def verify_ledger(self) -> int | None:
         """The sequence of the first record that is missing or does not fit its hash; None where the chain is whole.
@@ -87,3 +84,7 @@ class Ledger(Part):
 
 def _chained(previous: str, text: str) -> str:
     return hashlib.sha256((previous + text).encode()).hexdigest()
+
+
+def _head(at: str, decision: str, reason: str, message: str) -> HistoryEntry:
+    return HistoryEntry(at=datetime.fromisoformat(at), decision=decision, reason=reason, message=message)

@@ -23,7 +23,7 @@ DOUBTFUL_BELOW = 0.8
 class WindowAnswers:
     """What was answered in one window: how many messages, the spam and the doubtful answers among them.
 
-    `confidence` is the mean, in [0, 1]. `scores` counts messages in SCORE_BINS equal bins of their spam probability.
+    `confidence` is the mean, in [0, 1].
     """
 
     window_id: str
@@ -31,7 +31,6 @@ class WindowAnswers:
     spam: int
     doubtful: int
     confidence: float
-    scores: tuple[int, ...]
 
 
 class DriftWindows(Part):
@@ -90,7 +89,6 @@ class DriftWindows(Part):
                 _count(is_spam),
                 _count(confidence < DOUBTFUL_BELOW),
                 sql.avg(confidence),
-                *(_count(_in_bin(score, number)) for number in range(SCORE_BINS)),
             )
             .join(PREDICTIONS, self._inside(newest.c))
             .group_by(newest.c.window_id, newest.c.last_sequence)
@@ -98,16 +96,20 @@ class DriftWindows(Part):
         )
         with self._database.read() as connection:
             return [
-                WindowAnswers(
-                    window_id=window_id,
-                    messages=messages,
-                    spam=spam,
-                    doubtful=doubtful,
-                    confidence=mean,
-                    scores=tuple(scores),
-                )
-                for window_id, messages, spam, doubtful, mean, *scores in connection.execute(query)
+                WindowAnswers(window_id=window_id, messages=messages, spam=spam, doubtful=doubtful, confidence=mean)
+                for window_id, messages, spam, doubtful, mean in connection.execute(query)
             ]
+
+    def window_scores(self, window_id: str) -> tuple[int, ...]:
+        """How many messages of one window are in each of SCORE_BINS equal bins of their spam probability.
+
+        All are 0 where they are past the retention.
+        """
+        bins = [_count(_in_bin(PREDICTIONS.c.score, number)) for number in range(SCORE_BINS)]
+        query = select(*bins).select_from(DRIFT_WINDOWS).join(PREDICTIONS, self._inside(DRIFT_WINDOWS.c))
+        query = query.where(DRIFT_WINDOWS.c.model == self._model, DRIFT_WINDOWS.c.window_id == window_id)
+        with self._database.read() as connection:
+            return tuple(connection.execute(query).one())
 
     def window_messages(self, window_id: str) -> list[Prediction]:
         """The messages of one window in their order; those past the retention are not among them."""

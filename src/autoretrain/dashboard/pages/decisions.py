@@ -1,6 +1,7 @@
 """The ledger: every decision, and each with all that it rests on at an address of its own (`?model=…&id=…`)."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,13 +36,13 @@ def asked_for() -> int | None:
     return int(wanted) if NUMBER.fullmatch(wanted) else None
 
 
-@st.cache_data(ttl=KEPT_SECONDS, max_entries=32, show_spinner=False)
-def read_heads(key: str, newest: datetime | None, window_id: str) -> list[queries.Head]:
+@st.cache_resource(ttl=KEPT_SECONDS, max_entries=32, show_spinner=False)
+def read_heads(key: str, newest: datetime | None, window_id: str) -> Sequence[queries.Head]:
     """Records are only added, and with each the history or the window of the status is another."""
     return queries.read_heads(frame.open_fleet().reach(key))
 
 
-def heads_of(asked: Visit, key: str) -> list[queries.Head]:
+def heads_of(asked: Visit, key: str) -> Sequence[queries.Head]:
     status = asked.fleet[key].status
     newest = status.history[-1].at if status.history else None
     return read_heads(key, newest, status.drift.window_id if status.drift else "")

@@ -45,9 +45,9 @@ def show() -> None:
         show_sizes(asked, windows.reports[-1])
 
 
-@st.cache_data(ttl=KEPT_SECONDS, max_entries=8, show_spinner=False)
+@st.cache_resource(ttl=KEPT_SECONDS, max_entries=8, show_spinner=False)
 def read_windows(key: str, generation: int, newest: str, _asked: Visit) -> queries.Windows:
-    """Windows do not change; a new one is a new `newest`."""
+    """Windows do not change, so they need no copy for each drawing; a new one is a new `newest`."""
     return queries.read_windows(_asked.reach, _asked.seen)
 
 

@@ -37,7 +37,7 @@ def show_window(asked: Visit, windows: Windows) -> None:
     if not rows.empty:
         show_metric(windows, list(rows["metric"]))
     with part():
-        show_distribution(asked, windows, report)
+        show_distribution(asked, report)
 
 
 def titled(report: DriftReport) -> str:
@@ -57,7 +57,7 @@ def show_metric(windows: Windows, names: list[str]) -> None:
     st.caption("The grey band reaches from what is usual without drift to this metric's noise floor.")
 
 
-def show_distribution(asked: Visit, windows: Windows, report: DriftReport) -> None:
+def show_distribution(asked: Visit, report: DriftReport) -> None:
     """The terms that drive the window, and its scores beside those of its reference."""
     store = asked.reach.store
     reference = read_reference(asked.key, report.model_version, asked)
@@ -77,11 +77,11 @@ def show_distribution(asked: Visit, windows: Windows, report: DriftReport) -> No
     else:
         terms.write("No term stands out.")
     scores.markdown("**Spam scores**")
-    answers = windows.answers.get(report.window_id)
-    if answers is None:
+    counted = store.window_scores(report.window_id) if store else ()
+    if not any(counted):
         scores.write("The messages of this window are past their retention.")
         return
-    bars = pd.DataFrame(queries.distribution_rows(answers, reference.of(report) if reference else None))
+    bars = pd.DataFrame(queries.distribution_rows(counted, reference.of(report) if reference else None))
     sides = alt.Scale(domain=["this window", "reference"], range=[BLUE, ORANGE])
     chart = alt.Chart(bars).mark_bar()
     chart = chart.encode(

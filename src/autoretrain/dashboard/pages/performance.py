@@ -1,17 +1,20 @@
 """Traffic: how many messages, how fast, what was lost on the way, and who gave labels."""
 
+from dataclasses import replace
+
 import altair as alt
 import httpx
 import pandas as pd
 import streamlit as st
 
-from autoretrain.adapters.prometheus import Prometheus
+from autoretrain.adapters.prometheus import Prometheus, PrometheusUnavailable
 from autoretrain.adapters.settings import Settings
 from autoretrain.adapters.store.labels import SourceLabels
 from autoretrain.adapters.store.predictions import Traffic
-from autoretrain.dashboard.drawing import BLUE, TIME, VERMILION, draw, over_time, plain, tips
+from autoretrain.dashboard.drawing import BLUE, TIME, VERMILION, draw, over_time, plain, tips, told_age
 from autoretrain.dashboard.frame import REFRESH_SECONDS, Visit, part, visit
 from autoretrain.dashboard.queries import performance as queries
+from autoretrain.dashboard.queries.away import Answer, Away, away_of
 from autoretrain.dashboard.queries.serving_figures import (
     NotAnswered,
     ServingFigures,
@@ -42,7 +45,11 @@ def show() -> None:
 
 
 def show_traffic(asked: Visit, period: queries.Period) -> None:
-    traffic = read_traffic(asked, period)
+    try:
+        traffic = read_traffic(asked, period)
+    except PrometheusUnavailable as error:
+        tell_away(away_of(error), instead="Traffic can't be shown.")
+        return
     if traffic is None:
         st.info(NO_PROMETHEUS.format("traffic"))
         return
@@ -84,14 +91,17 @@ def read_traffic(asked: Visit, period: queries.Period) -> list[Traffic] | None:
 
 @st.cache_resource(ttl=REFRESH_SECONDS, max_entries=32, show_spinner=False)
 def _stored_traffic(key: str, period: queries.Period, _asked: Visit) -> list[Traffic]:
-    store = _asked.reach.store
-    return store.traffic(since=period.since(_asked.now), span=period.span) if store else []
+    return _count_traffic(_asked, period)
 
 
 @st.cache_resource(ttl=LONG_SECONDS, max_entries=32, show_spinner="Counting messages ...")
 def _long_stored_traffic(key: str, period: queries.Period, _asked: Visit) -> list[Traffic]:
-    store = _asked.reach.store
-    return store.traffic(since=period.since(_asked.now), span=period.span) if store else []
+    return _count_traffic(_asked, period)
+
+
+def _count_traffic(asked: Visit, period: queries.Period) -> list[Traffic]:
+    store = asked.reach.store
+    return store.traffic(since=period.since(asked.now), until=asked.now, span=period.span) if store else []
 
 
 @st.cache_resource(ttl=REFRESH_SECONDS, max_entries=32, show_spinner=False)
@@ -117,26 +127,55 @@ def open_client() -> httpx.Client:
     return httpx.Client()
 
 
+@st.cache_resource(show_spinner=False)
+def _last_answers() -> dict[str, Answer]:
+    """The last figures of each model, for all sessions."""
+    return {}
+
+
 @st.cache_resource(ttl=REFRESH_SECONDS, max_entries=32, show_spinner=False)
-def read_figures(key: str, _asked: Visit) -> ServingFigures | None:
-    """Ask the services of this machine, or on a cluster Prometheus; None where that was not given."""
+def read_figures(key: str, _asked: Visit) -> Answer | None:
+    """Ask the services of this machine, or on a cluster Prometheus; None where that was not given.
+
+    Where they are away that is kept, too: they are not waited for at every drawing.
+    """
+    last = _last_answers()
+    try:
+        figures = _ask_for_figures(key, _asked)
+    except (NotAnswered, PrometheusUnavailable) as error:
+        return replace(last.get(key, Answer()), away=away_of(error))
+    if figures is None:
+        return None
+    last[key] = Answer(figures=figures, at=_asked.now)
+    return last[key]
+
+
+def _ask_for_figures(key: str, asked: Visit) -> ServingFigures | None:
     settings, prometheus = Settings(), open_prometheus()
     if prometheus is not None:
-        return ask_prometheus(prometheus, namespace=_asked.seen.model.namespace, key=key)
+        return ask_prometheus(prometheus, namespace=asked.seen.model.namespace, key=key)
     if settings.dashboard_namespaces:
         return None
     return fetch_own(open_client(), serving=settings.resolved_serving_url(), monitor=settings.monitor_url())
 
 
+def tell_away(away: Away, *, instead: str) -> None:
+    """Say what can't be asked, what is shown instead, and what to do; what a library said of it stands small."""
+    st.warning(f"{plain(away.what)}. {instead}  \n**{away.do}**", icon=":material/cloud_off:")
+    if away.said:
+        st.caption(plain(away.said))
+
+
 def show_serving(asked: Visit) -> None:
     st.subheader("Serving")
-    try:
-        figures = read_figures(asked.key, asked)
-    except NotAnswered as problem:
-        st.info(plain(str(problem)))
-        return
-    if figures is None:
+    answer = read_figures(asked.key, asked)
+    if answer is None:
         st.info(NO_PROMETHEUS.format("latency, queue and drops"))
+        return
+    if answer.away:
+        tell_away(answer.away, instead=_shown_instead(asked, answer))
+    figures = answer.figures
+    if figures is None:
         return
     p95, queue, dropped, errors = st.columns(4)
     slowest = queries.slowest_p95(figures)
@@ -154,6 +193,13 @@ def show_serving(asked: Visit) -> None:
         st.caption(f"Alerts: {', '.join(told)}.")
 
 
+def _shown_instead(asked: Visit, answer: Answer) -> str:
+    if answer.at is not None:
+        return f"Shown are its figures of {told_age(answer.at, asked.now)}."
+    others = "; traffic and labels are the store's and complete" if asked.reach.store else ""
+    return f"Latency, queue, drops and errors can't be shown{others}."
+
+
 @st.cache_resource(ttl=LABELS_SECONDS, max_entries=32, show_spinner=False)
 def read_sources(key: str, _asked: Visit) -> list[SourceLabels]:
     """All labels are counted for it, however old."""
@@ -166,7 +212,11 @@ def show_labels(asked: Visit) -> None:
     if asked.reach.store is not None:
         rows = queries.label_rows(read_sources(asked.key, asked))
     else:
-        figures = read_figures(asked.key, asked)
+        answer = read_figures(asked.key, asked)
+        figures = answer.figures if answer else None
+        if figures is None and answer is not None:
+            st.info("Labels can't be counted either: Prometheus counts them here.")
+            return
         labels = figures.labels if figures else {}
         rows = [{"source": source, "labels": round(count)} for source, count in labels.items()]
         if figures:

@@ -46,10 +46,10 @@ class Replay:
     differences: tuple[dict[str, str], ...]
 
 
-def read_heads(reach: Reach) -> list[Head]:
+def read_heads(reach: Reach) -> Sequence[Head]:
     """The newest decisions, oldest first."""
     heads = reach.place.heads(limit=MOST_DECISIONS)
-    return [Head(key=reach.key, sequence=sequence, entry=entry) for sequence, entry in heads]
+    return tuple(Head(key=reach.key, sequence=sequence, entry=entry) for sequence, entry in heads)
 
 
 def select(heads: Sequence[Head], *, kinds: Sequence[str], days: Sequence[date]) -> list[Head]:

@@ -1,10 +1,10 @@
 """What is behind one window: its metrics, its terms then and now, its scores; and what other sizes would say."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from autoretrain.adapters.store import Store
-from autoretrain.adapters.store.windows import WindowAnswers
 from autoretrain.dashboard.drawing import clock_time
 from autoretrain.domain.drift import DriftReport
 from autoretrain.domain.training import SCORE_BINS
@@ -108,9 +108,9 @@ def term_rows(store: Store, report: DriftReport, reference: Reference) -> list[d
     ]
 
 
-def distribution_rows(answers: WindowAnswers, before: ReferenceSet | None) -> list[dict[str, Any]]:
+def distribution_rows(scores: Sequence[int], before: ReferenceSet | None) -> list[dict[str, Any]]:
     """The share of messages in each tenth of the spam score: the window's, and the reference's where it is kept."""
-    sides = {"this window": [count / answers.messages for count in answers.scores]}
+    sides = {"this window": [count / sum(scores) for count in scores]}
     if before is not None:
         sides["reference"] = list(score_histogram(before.scores))
     return [

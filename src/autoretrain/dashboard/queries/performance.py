@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from autoretrain.adapters.store.expressions import Span
 from autoretrain.adapters.store.labels import SourceLabels
 from autoretrain.adapters.store.predictions import Traffic
+from autoretrain.adapters.store.spans import Span
 from autoretrain.dashboard.drawing import clock_time
 from autoretrain.dashboard.queries.serving_figures import PERCENTILES, ServingFigures
 

@@ -54,19 +54,29 @@ class ServingFigures:
 
 def fetch_own(http: httpx.Client, *, serving: str, monitor: str) -> ServingFigures:
     """Ask the services of one machine. Raises NotAnswered; the figures of a monitor that does not run are left out."""
-    served = _fetch(http, serving)
+    served = _fetch(http, "Serving", serving)
     try:
-        monitored = _fetch(http, monitor)
+        monitored = _fetch(http, "The monitor", monitor)
     except NotAnswered:
         monitored = ""
     return read_own(served, monitored)
 
 
-def _fetch(http: httpx.Client, address: str) -> str:
+def _fetch(http: httpx.Client, service: str, address: str) -> str:
     try:
         return http.get(f"{address}/metrics", timeout=TIMEOUT_SECONDS).raise_for_status().text
-    except httpx.HTTPError as error:
-        raise NotAnswered(f"{address} does not give its metrics: {error}") from None
+    except httpx.HTTPStatusError as error:
+        code = error.response.status_code
+        raise NotAnswered(f"{service} at {address} gives no metrics: it answered with HTTP status {code}") from None
+    except httpx.TimeoutException:
+        reason = f"no answer within {TIMEOUT_SECONDS:.0f} s"
+    except httpx.ConnectError:
+        reason = "nobody answers there"
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        reason = "that is no address"
+    except httpx.HTTPError:
+        reason = "the connection broke off"
+    raise NotAnswered(f"{service} at {address} can't be reached: {reason}")
 
 
 def read_own(serving: str, monitor: str) -> ServingFigures:
@@ -79,7 +89,7 @@ def read_own(serving: str, monitor: str) -> ServingFigures:
             for sample in family.samples
         )
     except ValueError:
-        raise NotAnswered("what serving or the monitor answers are no metrics") from None
+        raise NotAnswered("What serving or the monitor answers are no metrics") from None
 
 
 def _of(labels: Mapping[str, str], name: str) -> str:
