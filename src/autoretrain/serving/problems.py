@@ -35,7 +35,11 @@ STATUS_OF: Final[dict[type[Exception], int]] = {
     DriftFailed: 503,
     DriftTimeout: 504,
 }
-_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+# By RFC 9110, as Python has them from 3.13.
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+}
 
 
 class InvalidBody(Exception):  # noqa: N818 - named for what the client sent

@@ -4,6 +4,7 @@ SQLite (write-ahead log) or PostgreSQL, by address. Every operation is one trans
 """
 
 import hashlib
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self._url = _parse_url(url)
         self._engine = _create_engine(self._url)
+        # Who forgets it without closing it, as a cache does, leaves no connection behind.
+        weakref.finalize(self, self._engine.dispose).atexit = False
 
     @property
     def name(self) -> str:
