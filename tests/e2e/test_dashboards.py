@@ -56,7 +56,9 @@ def story(place: Place) -> tuple[float, float]:
         wait("the guard's end", lambda: place.at_rest(NAME), seconds=240)
         # Only a run after traffic tells what to expect of its version, which is what the guard holds it to.
         # It is no better than the first one, so it waits for a hand. With Manual from the start there is no first one.
-        document["spec"] |= {"data": place.add_file("messages-1", corpus(1)), "promotion": {"approval": "Manual"}}
+        # Its guard lasts until it was seen: one of some seconds may end between two scrapes.
+        guard, data = document["spec"]["guard"] | {"durationSeconds": 120}, place.add_file("messages-1", corpus(1))
+        document["spec"] |= {"data": data, "promotion": {"approval": "Manual"}, "guard": guard}
         place.kube.apply(document, namespace=place.namespace)
         wait("a second version", lambda: place.status(NAME).get("candidate"), seconds=RUN_SECONDS)
         promote(place, NAME, "2", token="panels")
