@@ -7,7 +7,7 @@ from tests.e2e.conftest import Place
 from tests.e2e.kubectl import wait
 from tests.e2e.messages import corpus
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.full]
 
 NAME = "told"
 DELIVERED_SECONDS = 60
