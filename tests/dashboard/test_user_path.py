@@ -66,12 +66,14 @@ def test_who_has_the_key_labels_by_keyboard_and_takes_one_back(page, address):
     is_seen(page, "What the model said is not shown")
     # The field of the key would take a letter for itself.
     page.get_by_role("heading", name="Label").click()
+    is_drawn(page)
     page.keyboard.press("s")
     is_seen(page, "1 answered since you began")
     expect(page.get_by_test_id("stMetricValue").nth(2)).to_have_text(str(LABELLED + 1), timeout=MILLISECONDS)
     is_drawn(page)
     page.keyboard.press("u")
     is_seen(page, "You answered spam. Another answer replaces it.")
+    is_drawn(page)
     page.keyboard.press("h")
     is_seen(page, "1 answered since you began")
 
