@@ -15,7 +15,7 @@ from tests.e2e.conftest import SYSTEM, Place
 from tests.e2e.kubectl import wait
 from tests.e2e.messages import corpus
 
-pytestmark = [pytest.mark.cluster, needs_chromium]
+pytestmark = [pytest.mark.cluster, pytest.mark.full, needs_chromium]
 
 NAME = "shown"
 PAGES = {
