@@ -6,6 +6,7 @@ from typing import Final, Protocol
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from autoretrain.domain.errors import AutoRetrainError
 from controller.metrics import ControllerMetrics
 
 GRACE_SECONDS: Final = 1.0
@@ -44,8 +45,16 @@ class HealthServer:
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=GRACE_SECONDS)
 
     async def start(self) -> None:
+        """Listen. Raises AutoRetrainError where the port can't be had."""
         await self._runner.setup()
-        await web.TCPSite(self._runner, "0.0.0.0", self._port).start()  # noqa: S104 - a probe comes from the node
+        try:
+            await web.TCPSite(self._runner, "0.0.0.0", self._port).start()  # noqa: S104 - a probe comes from the node
+        except OSError as error:
+            await self.stop()
+            raise AutoRetrainError(
+                f"port {self._port} can't be had for probes and metrics ({error.strerror}); "
+                "AUTORETRAIN_CONTROLLER_PORT names another"
+            ) from None
 
     async def stop(self) -> None:
         await self._runner.cleanup()

@@ -3,6 +3,7 @@
 import aiohttp
 import pytest
 
+from autoretrain.domain.errors import AutoRetrainError
 from controller.health import HealthServer
 from controller.metrics import ControllerMetrics
 
@@ -77,3 +78,8 @@ async def test_after_its_end_nobody_answers(replica):
     await replica.health.stop()
     with pytest.raises(aiohttp.ClientConnectorError):
         await replica.ask("/livez")
+
+
+async def test_a_port_that_is_taken_is_said_with_the_setting_that_names_another(replica, unused_tcp_port):
+    with pytest.raises(AutoRetrainError, match=f"port {unused_tcp_port} can't be had .*AUTORETRAIN_CONTROLLER_PORT"):
+        await HealthServer(port=unused_tcp_port).start()
