@@ -1,5 +1,6 @@
 """What happens when the database is locked, full, broken or out of reach: one clear error, nothing half-written."""
 
+import gc
 import os
 import signal
 import socket
@@ -194,3 +195,14 @@ def test_a_second_writer_of_labels_waits_so_that_sequences_become_visible_in_ord
     second.join(timeout=10)
     database.close()
     assert (waited, second.is_alive(), [label.text for label in store.labels()]) == (True, False, ["second"])
+
+
+def test_a_store_that_is_forgotten_without_being_closed_leaves_no_connection_behind(sqlite_path):
+    database = Database(f"sqlite:///{sqlite_path}")
+    with database.read():
+        pass
+    engine = database._engine
+    assert engine.pool.checkedin() == 1
+    del database
+    gc.collect()
+    assert engine.pool.checkedin() == 0
